@@ -1,0 +1,116 @@
+/*
+ * The host as gateway of a network; see gateway.h.
+ */
+#include "gateway.h"
+#include "nl_addr.h"
+#include "sysctl.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+
+static bool in_the_way(const struct cni_prefix *have, const struct cni_prefix *want)
+{
+	return have->ip.family == AF_INET || cni_prefix_contains(have, &want->ip) ||
+	       cni_prefix_contains(want, &have->ip);
+}
+
+/* The slow path, taken once in a network's life. @return 1 if the address is there after all */
+static int make_room(const struct cni_gateway *gw, const struct cni_prefix *want,
+		     struct cni_error *err)
+{
+	cni_auto(addrs) struct cni_addr_list have = { 0 };
+	char text[CNI_PREFIX_STRLEN];
+	int r;
+
+	r = cni_addr_list(gw->host, gw->link->index, want->ip.family, &have);
+	if (r < 0)
+		return cni_nl_fail(gw->host, err, r, "failed to list addresses of \"%s\"",
+				   gw->link->name);
+	for (size_t i = 0; i < have.n; i++)
+		if (have.item[i].len == want->len && !cni_ip_cmp(&have.item[i].ip, &want->ip))
+			return 1;
+	for (size_t i = 0; i < have.n; i++) {
+		if (!in_the_way(&have.item[i], want))
+			continue;
+		if (!gw->force) {
+			cni_fail(err, CNI_E_INTERNAL, 0,
+				 "failed to set bridge addr: \"%s\" already has an IP address "
+				 "different from %s",
+				 gw->link->name, cni_prefix_format(want, text));
+			cni_error_detail(err, "it has %s; \"forceAddress\": true replaces it",
+					 cni_prefix_format(&have.item[i], text));
+			return -EEXIST;
+		}
+		r = cni_addr_del(gw->host, gw->link->index, &have.item[i]);
+		if (r < 0 && r != -EADDRNOTAVAIL)
+			return cni_nl_fail(gw->host, err, r, "failed to set bridge addr: remove %s",
+					   cni_prefix_format(&have.item[i], text));
+	}
+	return 0;
+}
+
+static int ensure_address(const struct cni_gateway *gw, bool bare, const struct cni_prefix *want,
+			  struct cni_error *err)
+{
+	unsigned int flags = want->ip.family == AF_INET6 ? IFA_F_NODAD : 0;
+	char text[CNI_PREFIX_STRLEN];
+	int r = 0;
+
+	if (!bare) {
+		r = cni_addr_present(gw->host, gw->link->index, gw->link->name, want);
+		if (r == 0)
+			r = make_room(gw, want, err);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+	r = cni_addr_add(gw->host, gw->link->index, want, flags);
+	if (r < 0 && r != -EEXIST) /* another ADD may have been faster */
+		return cni_nl_fail(gw->host, err, r, "failed to set bridge addr: add %s to \"%s\"",
+				   cni_prefix_format(want, text), gw->link->name);
+	/* A bridge that somebody else made floats with its ports' MACs until it is told its own. */
+	r = gw->bare ? 0 : cni_link_set_mac(gw->host, gw->link->index, gw->link->mac);
+	return r < 0 ? cni_nl_fail(gw->host, err, r, "failed to set MAC of \"%s\"", gw->link->name)
+		     : 0;
+}
+
+static int enable_forwarding(sa_family_t family, struct cni_error *err)
+{
+	struct cni_sysctl s;
+	int r;
+
+	cni_sysctl_init(&s, "1", true, "%s",
+			family == AF_INET ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding");
+	r = cni_sysctl_write(-1, &s, 1, err);
+	if (r == 0 && s.result < 0)
+		r = cni_fail(err, CNI_E_INTERNAL, -s.result, "failed to enable forwarding: net/%s",
+			     s.path);
+	return r;
+}
+
+static int ensure_family(const struct cni_gateway *gw, sa_family_t family,
+			 const struct cni_result *res, struct cni_error *err)
+{
+	bool any = false;
+	int r;
+
+	for (size_t i = 0; i < res->n_ips; i++) {
+		struct cni_prefix want = { res->ips[i].gateway, res->ips[i].address.len };
+
+		if (want.ip.family != family)
+			continue;
+		r = ensure_address(gw, gw->bare && !any, &want, err);
+		if (r < 0)
+			return r;
+		any = true;
+	}
+	return any ? enable_forwarding(family, err) : 0;
+}
+
+int cni_gateway_ensure(const struct cni_gateway *gw, const struct cni_result *res,
+		       struct cni_error *err)
+{
+	int r;
+
+	r = ensure_family(gw, AF_INET, res, err);
+	return r < 0 ? r : ensure_family(gw, AF_INET6, res, err);
+}

@@ -1,0 +1,172 @@
+/*
+ * Netlink requests; see nl.h.
+ */
+#include "nl.h"
+#include "netns.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <netlink/attr.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* linux/netlink.h: a dump answers with at most this much at once, if we offer the room. */
+#define RECEIVE_BUFFER 32768
+#define DUMP_ATTEMPTS 5
+
+/* What one request is waiting for. */
+struct pending {
+	struct cni_nl *nl;
+	int (*on_reply)(struct nlmsghdr *nlh, void *ctx);
+	void *ctx;
+	int result;
+	bool interrupted;
+	bool done;
+};
+
+static int connect_route(void *ctx)
+{
+	struct cni_nl *nl = ctx;
+
+	return nl_connect(nl->sk, NETLINK_ROUTE) < 0 ? -(errno ? errno : EIO) : 0;
+}
+
+int cni_nl_open(struct cni_nl *nl, int netns_fd, struct cni_error *err)
+{
+	int on = 1, r;
+
+	nl->netns_fd = netns_fd;
+	nl->sk = nl_socket_alloc();
+	if (!nl->sk)
+		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "open netlink socket");
+	errno = 0;
+	r = cni_netns_call(netns_fd, connect_route, nl, err);
+	if (r < 0) {
+		cni_nl_close(nl);
+		return cni_fail(err, CNI_E_INTERNAL, -r, "open netlink socket");
+	}
+	nl_socket_disable_msg_peek(nl->sk);
+	(void)nl_socket_set_msg_buf_size(nl->sk, RECEIVE_BUFFER);
+	/* Both are refinements that old kernels lack: reasons in words, and filtered dumps. */
+	(void)setsockopt(nl_socket_get_fd(nl->sk), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
+	(void)setsockopt(nl_socket_get_fd(nl->sk), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on,
+			 sizeof(on));
+	return 0;
+}
+
+void cni_nl_close(struct cni_nl *nl)
+{
+	if (nl->sk)
+		nl_socket_free(nl->sk);
+	nl->sk = NULL;
+}
+
+/* The kernel's words follow the copied request in an error message (NLM_F_ACK_TLVS). */
+static void keep_words(struct cni_nl *nl, struct nlmsghdr *nlh)
+{
+	struct nlmsgerr *e = nlmsg_data(nlh);
+	size_t skip = sizeof(*e);
+	struct nlattr *words;
+
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+		skip += e->msg.nlmsg_len - sizeof(e->msg);
+	words = nlmsg_find_attr(nlh, (int)skip, NLMSGERR_ATTR_MSG);
+	if (words)
+		nla_strlcpy(nl->why, words, sizeof(nl->why));
+}
+
+static int on_message(struct nl_msg *msg, void *ctx)
+{
+	struct pending *p = ctx;
+	struct nlmsghdr *nlh = nlmsg_hdr(msg);
+
+	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+		p->interrupted = true;
+	switch (nlh->nlmsg_type) {
+	case NLMSG_ERROR: {
+		struct nlmsgerr *e = nlmsg_data(nlh);
+
+		if (e->error < 0) {
+			p->result = e->error;
+			keep_words(p->nl, nlh);
+		}
+		p->done = true;
+		break;
+	}
+	case NLMSG_DONE:
+		if (nlmsg_datalen(nlh) >= (int)sizeof(int) && *(int *)nlmsg_data(nlh) < 0)
+			p->result = *(int *)nlmsg_data(nlh);
+		p->done = true;
+		break;
+	case NLMSG_NOOP:
+		break;
+	default:
+		if (p->on_reply && p->result == 0)
+			p->result = p->on_reply(nlh, p->ctx);
+	}
+	return NL_SKIP;
+}
+
+int cni_nl_request(struct cni_nl *nl, struct nl_msg *msg,
+		   int (*on_reply)(struct nlmsghdr *nlh, void *ctx), void *ctx)
+{
+	struct pending p = { .nl = nl, .on_reply = on_reply, .ctx = ctx };
+	struct nlmsghdr *nlh = nlmsg_hdr(msg);
+	struct nl_cb *cb;
+	int r = 0;
+
+	nl->why[0] = '\0';
+	if (!(nlh->nlmsg_flags & NLM_F_DUMP))
+		nlh->nlmsg_flags |= NLM_F_ACK;
+	nlh->nlmsg_seq = NL_AUTO_SEQ;
+	nlh->nlmsg_pid = NL_AUTO_PORT;
+	nl_complete_msg(nl->sk, msg);
+	errno = 0;
+	if (nl_send(nl->sk, msg) < 0)
+		return -(errno ? errno : EIO);
+	cb = nl_cb_alloc(NL_CB_CUSTOM);
+	if (!cb)
+		return -ENOMEM;
+	/* NL_CB_MSG_IN sees every message before libnl folds errors into its own numbers. */
+	nl_cb_set(cb, NL_CB_MSG_IN, NL_CB_CUSTOM, on_message, &p);
+	while (!p.done && r >= 0) {
+		errno = 0;
+		r = nl_recvmsgs(nl->sk, cb);
+		if (r < 0 && errno == EINTR)
+			r = 0;
+	}
+	nl_cb_put(cb);
+	if (r < 0)
+		return -(errno ? errno : EIO);
+	return p.result < 0 ? p.result : p.interrupted ? -EINTR : 0;
+}
+
+int cni_nl_dump(struct cni_nl *nl, struct nl_msg *msg, void (*on_start)(void *ctx),
+		int (*on_reply)(struct nlmsghdr *nlh, void *ctx), void *ctx)
+{
+	int r = -EINTR;
+
+	nlmsg_hdr(msg)->nlmsg_flags |= NLM_F_DUMP;
+	for (int i = 0; i < DUMP_ATTEMPTS && r == -EINTR; i++) {
+		on_start(ctx);
+		r = cni_nl_request(nl, msg, on_reply, ctx);
+	}
+	return r;
+}
+
+int cni_nl_fail(struct cni_nl *nl, struct cni_error *err, int r, const char *fmt, ...)
+{
+	char what[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	cni_fail(err, CNI_E_INTERNAL, -r, "%s", what);
+	cni_error_detail(err, "%s", nl->why);
+	return r;
+}

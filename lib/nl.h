@@ -1,0 +1,73 @@
+/*
+ * Netlink requests: a route socket in one network namespace, one request at a time, and the kernel's
+ * own reason when it refuses.
+ *
+ * libnl folds many kernel errors into one of its own numbers; here every result is a negative errno,
+ * and the kernel's words (NETLINK_EXT_ACK) are kept for the user.
+ */
+#ifndef CNI_NL_H
+#define CNI_NL_H
+
+#include "error.h"
+
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+
+CNI_AUTO(msg, struct nl_msg *, nlmsg_free)
+
+/** A route socket in one namespace; it stays there whatever the process does. */
+struct cni_nl {
+	struct nl_sock *sk; /**< owned; NULL while closed */
+	int netns_fd; /**< borrowed; the namespace, -1 = the process's own */
+	char why[256]; /**< the kernel's words about the last refusal; "" if it had none */
+};
+#define CNI_NL_INIT                        \
+	{                                  \
+		.sk = NULL, .netns_fd = -1 \
+	}
+
+/**
+ * Open the socket inside a namespace.
+ *
+ * @param netns_fd  borrowed, must stay open as long as @p nl; -1 = the process's own namespace
+ * @return 0; negative errno
+ */
+int cni_nl_open(struct cni_nl *nl, int netns_fd, struct cni_error *err) cni_must_check;
+
+/** Close the socket; closing a closed one is fine. */
+void cni_nl_close(struct cni_nl *nl);
+
+static inline void cni_auto_nl(struct cni_nl *nl)
+{
+	cni_nl_close(nl);
+}
+
+/**
+ * Send a request and wait for its end.
+ *
+ * @param msg      borrowed; NLM_F_ACK is added unless it is a dump
+ * @param on_reply called for each answer other than the acknowledgement; returns 0 or a negative
+ *                 errno, which becomes the result; NULL if none is expected
+ * @return 0; the kernel's negative errno; -EINTR for a dump that the kernel says is inconsistent;
+ *         -ENOMEM
+ */
+int cni_nl_request(struct cni_nl *nl, struct nl_msg *msg,
+		   int (*on_reply)(struct nlmsghdr *nlh, void *ctx), void *ctx) cni_must_check;
+
+/**
+ * The same for a dump, repeated while it is interrupted, at most 5 times.
+ * @param on_start  called before each attempt, to forget the answers of the one before
+ * @return as cni_nl_request; -EINTR if no attempt was consistent
+ */
+int cni_nl_dump(struct cni_nl *nl, struct nl_msg *msg, void (*on_start)(void *ctx),
+		int (*on_reply)(struct nlmsghdr *nlh, void *ctx), void *ctx) cni_must_check;
+
+/**
+ * Report a failed request: as cni_fail with CNI_E_INTERNAL, with the kernel's words in the details.
+ * @param r  the negative errno that the request returned
+ * @return @p r
+ */
+int cni_nl_fail(struct cni_nl *nl, struct cni_error *err, int r, const char *fmt, ...)
+	cni_printf(4, 5);
+
+#endif

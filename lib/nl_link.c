@@ -1,0 +1,260 @@
+/*
+ * Links; see nl_link.h. Requests are built from libnl-route's objects, answers read from the message.
+ */
+#include "nl_link.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/bridge.h>
+#include <netlink/route/link/veth.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+CNI_AUTO(link, struct rtnl_link *, rtnl_link_put)
+CNI_AUTO(naddr, struct nl_addr *, nl_addr_put)
+
+/* ---- looking up ---- */
+
+static void read_info(struct nlattr *info, struct cni_link *link)
+{
+	struct nlattr *kind = info ? nla_find(nla_data(info), nla_len(info), IFLA_INFO_KIND) : NULL;
+
+	if (kind)
+		nla_strlcpy(link->kind, kind, sizeof(link->kind));
+}
+
+static int read_link(struct nlmsghdr *nlh, void *ctx)
+{
+	struct nlattr *tb[IFLA_MAX + 1];
+	struct cni_link *link = ctx;
+	struct ifinfomsg *ifi = nlmsg_data(nlh);
+
+	if (nlh->nlmsg_type != RTM_NEWLINK ||
+	    nlmsg_parse(nlh, sizeof(*ifi), tb, IFLA_MAX, NULL) < 0)
+		return -EBADMSG;
+	*link = (struct cni_link){ .index = ifi->ifi_index, .flags = ifi->ifi_flags };
+	if (tb[IFLA_IFNAME])
+		nla_strlcpy(link->name, tb[IFLA_IFNAME], sizeof(link->name));
+	if (tb[IFLA_ADDRESS] && nla_len(tb[IFLA_ADDRESS]) == CNI_MAC_LEN)
+		memcpy(link->mac, nla_data(tb[IFLA_ADDRESS]), CNI_MAC_LEN);
+	if (tb[IFLA_MTU])
+		link->mtu = nla_get_u32(tb[IFLA_MTU]);
+	if (tb[IFLA_MASTER])
+		link->master = (int)nla_get_u32(tb[IFLA_MASTER]);
+	if (tb[IFLA_LINK])
+		link->peer = (int)nla_get_u32(tb[IFLA_LINK]);
+	if (tb[IFLA_OPERSTATE])
+		link->operstate = nla_get_u8(tb[IFLA_OPERSTATE]);
+	if (tb[IFLA_GROUP])
+		link->group = nla_get_u32(tb[IFLA_GROUP]);
+	read_info(tb[IFLA_LINKINFO], link);
+	return 0;
+}
+
+static int get_link(struct cni_nl *nl, const char *name, int index, struct cni_link *ret)
+{
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC, .ifi_index = index };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETLINK, 0);
+
+	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
+	    (name && nla_put_string(msg, IFLA_IFNAME, name) < 0) ||
+	    nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, read_link, ret);
+}
+
+int cni_link_get(struct cni_nl *nl, const char *name, struct cni_link *ret)
+{
+	return get_link(nl, name, 0, ret);
+}
+
+int cni_link_get_index(struct cni_nl *nl, int index, struct cni_link *ret)
+{
+	return get_link(nl, NULL, index, ret);
+}
+
+/* ---- changing ---- */
+
+int cni_link_del(struct cni_nl *nl, const char *name)
+{
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_DELLINK, 0);
+
+	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_string(msg, IFLA_IFNAME, name) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags, unsigned int mask)
+{
+	struct ifinfomsg ifi = { .ifi_index = index, .ifi_flags = flags, .ifi_change = mask };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+
+	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+int cni_link_set_mac(struct cni_nl *nl, int index, const uint8_t mac[static CNI_MAC_LEN])
+{
+	struct ifinfomsg ifi = { .ifi_index = index };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+
+	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
+	    nla_put(msg, IFLA_ADDRESS, CNI_MAC_LEN, mac) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+int cni_link_set_group(struct cni_nl *nl, const char *name, uint32_t group)
+{
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_SETLINK, 0);
+
+	/* Not RTM_NEWLINK: with a name and a group that means "every link of the group". */
+	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_string(msg, IFLA_IFNAME, name) < 0 || nla_put_u32(msg, IFLA_GROUP, group) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+static int create(struct cni_nl *nl, struct rtnl_link *link)
+{
+	cni_auto(msg) struct nl_msg *msg = NULL;
+
+	if (rtnl_link_build_add_request(link, NLM_F_CREATE | NLM_F_EXCL, &msg) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+static int set_mac(struct rtnl_link *link, const uint8_t mac[static CNI_MAC_LEN])
+{
+	cni_auto(naddr) struct nl_addr *addr = nl_addr_build(AF_LLC, mac, CNI_MAC_LEN);
+
+	if (!addr)
+		return -ENOMEM;
+	rtnl_link_set_addr(link, addr);
+	return 0;
+}
+
+int cni_bridge_create(struct cni_nl *nl, const char *name, unsigned int mtu)
+{
+	cni_auto(link) struct rtnl_link *link = rtnl_link_bridge_alloc();
+	uint8_t mac[CNI_MAC_LEN];
+
+	if (!link)
+		return -ENOMEM;
+	if (getrandom(mac, sizeof(mac), 0) != (ssize_t)sizeof(mac))
+		return -EAGAIN;
+	mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02); /* unicast, locally administered */
+	rtnl_link_set_name(link, name);
+	if (mtu)
+		rtnl_link_set_mtu(link, mtu);
+	return set_mac(link, mac) < 0 ? -ENOMEM : create(nl, link);
+}
+
+int cni_bridge_port_set_hairpin(struct cni_nl *nl, const char *port, bool on)
+{
+	struct ifinfomsg ifi = { .ifi_family = AF_BRIDGE };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_SETLINK, 0);
+	struct nlattr *info;
+
+	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_string(msg, IFLA_IFNAME, port) < 0)
+		return -ENOMEM;
+	info = nla_nest_start(msg, IFLA_PROTINFO | NLA_F_NESTED);
+	if (!info || nla_put_u8(msg, IFLA_BRPORT_MODE, on) < 0)
+		return -ENOMEM;
+	nla_nest_end(msg, info);
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec)
+{
+	cni_auto(link) struct rtnl_link *host = rtnl_link_veth_alloc();
+	struct rtnl_link *peer = host ? rtnl_link_veth_get_peer(host) : NULL;
+	int r = 0;
+
+	if (!peer)
+		return -ENOMEM;
+	rtnl_link_set_name(host, spec->host_name);
+	rtnl_link_set_flags(host, IFF_UP);
+	rtnl_link_set_group(host, spec->host_group);
+	if (spec->bridge)
+		rtnl_link_set_master(host, spec->bridge);
+	rtnl_link_set_name(peer, spec->ifname);
+	rtnl_link_set_ns_fd(peer, spec->netns_fd);
+	if (spec->mtu) {
+		rtnl_link_set_mtu(host, spec->mtu);
+		rtnl_link_set_mtu(peer, spec->mtu);
+	}
+	if (spec->mac)
+		r = set_mac(peer, spec->mac);
+	rtnl_link_put(peer);
+	return r < 0 ? r : create(nl, host);
+}
+
+/* ---- waiting ---- */
+
+static long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int wait_event(struct nl_sock *sk, long deadline)
+{
+	struct pollfd pfd = { .fd = nl_socket_get_fd(sk), .events = POLLIN };
+	long left = deadline - now_ms();
+	char drop[4096];
+	int n;
+
+	if (left <= 0)
+		return -ETIMEDOUT;
+	n = poll(&pfd, 1, (int)left);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (n == 0)
+		return -ETIMEDOUT;
+	/* What happened is asked for afterwards; that something happened is enough. */
+	while (recv(pfd.fd, drop, sizeof(drop), MSG_DONTWAIT) > 0)
+		;
+	return 0;
+}
+
+int cni_link_wait_up(struct cni_nl *nl, const char *name, int timeout_ms, struct cni_link *ret,
+		     struct cni_error *err)
+{
+	cni_auto(nl) struct cni_nl events = CNI_NL_INIT;
+	long deadline = now_ms() + timeout_ms;
+	int r;
+
+	r = cni_link_get(nl, name, ret);
+	if (r < 0 || ret->operstate == IF_OPER_UP)
+		return r;
+	r = cni_nl_open(&events, nl->netns_fd, err);
+	if (r < 0)
+		return r;
+	if (nl_socket_add_membership(events.sk, RTNLGRP_LINK) < 0)
+		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "listen for link events");
+	for (;;) {
+		int waited;
+
+		r = cni_link_get(nl, name, ret);
+		if (r < 0 || ret->operstate == IF_OPER_UP)
+			return r;
+		waited = wait_event(events.sk, deadline);
+		if (waited < 0)
+			return waited;
+	}
+}

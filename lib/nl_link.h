@@ -1,0 +1,93 @@
+/*
+ * Links: look one up, make bridges and veth pairs, change, delete. Every function asks for one object
+ * by name or index; nothing here dumps.
+ *
+ * Functions return 0 or the kernel's negative errno; report it with cni_nl_fail.
+ */
+#ifndef CNI_NL_LINK_H
+#define CNI_NL_LINK_H
+
+#include "ip.h"
+#include "nl.h"
+
+#include <net/if.h>
+
+/** What the kernel said about a link. */
+struct cni_link {
+	int index;
+	char name[IFNAMSIZ];
+	char kind[16]; /**< "bridge", "veth", ...; "" for hardware and lo */
+	unsigned int flags; /**< IFF_* */
+	uint8_t mac[CNI_MAC_LEN];
+	unsigned int mtu; /**< bytes */
+	int master; /**< index of the bridge it is a port of; 0 = none */
+	int peer; /**< veth: index of the other end, in its namespace; 0 = none */
+	uint8_t operstate; /**< IF_OPER_* (RFC 2863) */
+	uint32_t group;
+};
+
+/** @return 0 and @p ret; -ENODEV if there is no such link */
+int cni_link_get(struct cni_nl *nl, const char *name, struct cni_link *ret) cni_must_check;
+
+/** @return 0 and @p ret; -ENODEV if there is no such link */
+int cni_link_get_index(struct cni_nl *nl, int index, struct cni_link *ret) cni_must_check;
+
+/** Delete by name; a veth's other end goes with it. @return 0; -ENODEV if it is gone already */
+int cni_link_del(struct cni_nl *nl, const char *name) cni_must_check;
+
+/** Set and clear IFF_* flags: those in @p mask become as in @p flags. @return 0; negative errno */
+int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags,
+		       unsigned int mask) cni_must_check;
+
+/** Set the MAC; one that was set is kept by a bridge. @return 0; negative errno */
+int cni_link_set_mac(struct cni_nl *nl, int index,
+		     const uint8_t mac[static CNI_MAC_LEN]) cni_must_check;
+
+/** @return 0; negative errno */
+int cni_link_set_group(struct cni_nl *nl, const char *name, uint32_t group) cni_must_check;
+
+/**
+ * Create a bridge, set up, with its MAC fixed in the same message: a bridge whose MAC was set keeps
+ * it when ports come and go, and udev leaves it alone.
+ *
+ * @param mtu  bytes; 0 = kernel default
+ * @return 0; -EEXIST if a link of that name exists
+ */
+int cni_bridge_create(struct cni_nl *nl, const char *name, unsigned int mtu) cni_must_check;
+
+/** Let a bridge port send frames back where they came from, or not. @return 0; negative errno */
+int cni_bridge_port_set_hairpin(struct cni_nl *nl, const char *port, bool on) cni_must_check;
+
+/** A veth pair to be made. */
+struct cni_veth_spec {
+	const char *host_name; /**< host end, 1..15 bytes */
+	const char *ifname; /**< container end, 1..15 bytes */
+	int netns_fd; /**< where the container end is born */
+	int bridge; /**< index of the bridge that the host end joins; 0 = none */
+	unsigned int mtu; /**< bytes, both ends; 0 = kernel default */
+	const uint8_t *mac; /**< container end, 6 bytes; NULL = random */
+	uint32_t host_group; /**< link group of the host end */
+};
+
+/**
+ * Create a veth pair in one RTM_NEWLINK: the host end named, up and in its bridge, the container end
+ * born in its namespace with name and MAC. Without carrier, until the container end is up.
+ *
+ * @param nl  socket in the host's namespace
+ * @return 0; -EEXIST if either name is taken; negative errno
+ * @see linux/veth.h VETH_INFO_PEER
+ */
+int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec) cni_must_check;
+
+/**
+ * Wait until a link's operational state is UP. Asks once; if it is not up yet, listens for the
+ * kernel's link events.
+ *
+ * @param timeout_ms  longest wait
+ * @param ret         the link as it was last seen; also on -ETIMEDOUT
+ * @return 0; -ETIMEDOUT; -ENODEV if it is gone
+ */
+int cni_link_wait_up(struct cni_nl *nl, const char *name, int timeout_ms, struct cni_link *ret,
+		     struct cni_error *err) cni_must_check;
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * Routes; see nl_route.h.
+ */
+#include "nl_route.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <string.h>
+
+static bool is_zero(const struct cni_ip *ip)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(ip->b, zero, sizeof(zero)) == 0;
+}
+
+static int put_metrics(struct nl_msg *msg, const struct cni_route *route)
+{
+	struct nlattr *metrics;
+
+	if (!route->mtu && !route->advmss)
+		return 0;
+	metrics = nla_nest_start(msg, RTA_METRICS);
+	if (!metrics || (route->mtu && nla_put_u32(msg, RTAX_MTU, (uint32_t)route->mtu) < 0) ||
+	    (route->advmss && nla_put_u32(msg, RTAX_ADVMSS, (uint32_t)route->advmss) < 0))
+		return -ENOMEM;
+	nla_nest_end(msg, metrics);
+	return 0;
+}
+
+int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
+		  const struct cni_ip *gw)
+{
+	uint32_t table = route->has_table && route->table > 0 ? (uint32_t)route->table
+							      : RT_TABLE_MAIN;
+	size_t size = cni_ip_size(&route->dst.ip);
+	struct rtmsg rtm = {
+		.rtm_family = (uint8_t)route->dst.ip.family,
+		.rtm_dst_len = (uint8_t)route->dst.len,
+		.rtm_table = table < 256 ? (uint8_t)table : RT_TABLE_UNSPEC,
+		.rtm_protocol = RTPROT_BOOT,
+		.rtm_scope = route->has_scope ? (uint8_t)route->scope : RT_SCOPE_UNIVERSE,
+		.rtm_type = RTN_UNICAST,
+	};
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE);
+
+	if (!msg || nlmsg_append(msg, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0 ||
+	    nla_put(msg, RTA_DST, (int)size, route->dst.ip.b) < 0 ||
+	    nla_put_u32(msg, RTA_OIF, (uint32_t)ifindex) < 0)
+		return -ENOMEM;
+	if (gw->family != AF_UNSPEC && !is_zero(gw)) {
+		if (gw->family != route->dst.ip.family)
+			return -EINVAL;
+		if (nla_put(msg, RTA_GATEWAY, (int)size, gw->b) < 0)
+			return -ENOMEM;
+	}
+	if ((route->priority > 0 &&
+	     nla_put_u32(msg, RTA_PRIORITY, (uint32_t)route->priority) < 0) ||
+	    (table >= 256 && nla_put_u32(msg, RTA_TABLE, table) < 0) || put_metrics(msg, route) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+/* ---- listing ---- */
+
+static void read_ip(struct nlattr *attr, int family, struct cni_ip *ip)
+{
+	*ip = (struct cni_ip){ 0 };
+	if (!attr)
+		return;
+	ip->family = (sa_family_t)family;
+	if (nla_len(attr) == (int)cni_ip_size(ip))
+		memcpy(ip->b, nla_data(attr), cni_ip_size(ip));
+}
+
+static int append(struct cni_route_list *list, const struct cni_route *route)
+{
+	struct cni_route *more = reallocarray(list->item, list->n + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	list->item = more;
+	more[list->n++] = *route;
+	return 0;
+}
+
+static int append_paths(struct cni_route_list *list, struct cni_route *route, struct nlattr *multi)
+{
+	struct rtnexthop *nh = nla_data(multi);
+	int left = nla_len(multi);
+
+	while (left >= (int)sizeof(*nh) && nh->rtnh_len >= sizeof(*nh) && nh->rtnh_len <= left) {
+		struct nlattr *gw = nla_find((struct nlattr *)(void *)RTNH_DATA(nh),
+					     nh->rtnh_len - (int)RTNH_LENGTH(0), RTA_GATEWAY);
+		int r;
+
+		read_ip(gw, route->dst.ip.family, &route->gw);
+		r = append(list, route);
+		if (r < 0)
+			return r;
+		left -= (int)RTNH_ALIGN(nh->rtnh_len);
+		nh = RTNH_NEXT(nh);
+	}
+	return 0;
+}
+
+static void read_metrics(struct nlattr *metrics, struct cni_route *route)
+{
+	struct nlattr *tb[RTAX_MAX + 1];
+
+	if (!metrics || nla_parse_nested(tb, RTAX_MAX, metrics, NULL) < 0)
+		return;
+	route->mtu = tb[RTAX_MTU] ? nla_get_u32(tb[RTAX_MTU]) : 0;
+	route->advmss = tb[RTAX_ADVMSS] ? nla_get_u32(tb[RTAX_ADVMSS]) : 0;
+}
+
+static int collect(struct nlmsghdr *nlh, void *ctx)
+{
+	struct cni_route_list *list = ctx;
+	struct rtmsg *rtm = nlmsg_data(nlh);
+	struct nlattr *tb[RTA_MAX + 1];
+	struct cni_route route = { .has_table = true, .has_scope = true };
+
+	if (nlh->nlmsg_type != RTM_NEWROUTE ||
+	    nlmsg_parse(nlh, sizeof(*rtm), tb, RTA_MAX, NULL) < 0)
+		return -EBADMSG;
+	if (rtm->rtm_type != RTN_UNICAST || rtm->rtm_flags & RTM_F_CLONED)
+		return 0;
+	read_ip(tb[RTA_DST], rtm->rtm_family, &route.dst.ip);
+	route.dst.ip.family = rtm->rtm_family;
+	route.dst.len = rtm->rtm_dst_len;
+	route.table = tb[RTA_TABLE] ? nla_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
+	route.scope = rtm->rtm_scope;
+	route.priority = tb[RTA_PRIORITY] ? nla_get_u32(tb[RTA_PRIORITY]) : 0;
+	read_metrics(tb[RTA_METRICS], &route);
+	if (tb[RTA_MULTIPATH])
+		return append_paths(list, &route, tb[RTA_MULTIPATH]);
+	read_ip(tb[RTA_GATEWAY], rtm->rtm_family, &route.gw);
+	return append(list, &route);
+}
+
+static void forget(void *ctx)
+{
+	struct cni_route_list *list = ctx;
+
+	list->n = 0;
+}
+
+int cni_route_list(struct cni_nl *nl, int family, struct cni_route_list *ret)
+{
+	struct rtmsg rtm = { .rtm_family = (uint8_t)family };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+
+	if (!msg || nlmsg_append(msg, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0)
+		return -ENOMEM;
+	return cni_nl_dump(nl, msg, forget, collect, ret);
+}

@@ -1,0 +1,37 @@
+/*
+ * Routes. Functions return 0 or the kernel's negative errno; report it with cni_nl_fail.
+ */
+#ifndef CNI_NL_ROUTE_H
+#define CNI_NL_ROUTE_H
+
+#include "nl.h"
+#include "result.h"
+
+/**
+ * Add a unicast route out of one link, with what the result's route says: gateway, table, scope,
+ * priority, mtu, advmss.
+ *
+ * @param gw  gateway, of the destination's family; AF_UNSPEC or all zero = directly reachable
+ * @return 0; -EEXIST if there is just this route; -ENETUNREACH if the gateway is not on the link
+ */
+int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
+		  const struct cni_ip *gw) cni_must_check;
+
+/** Routes of one family. `{0}` is the empty list; multipath routes appear once per path. */
+struct cni_route_list {
+	struct cni_route *item; /**< owned */
+	size_t n;
+};
+
+static inline void cni_auto_routes(struct cni_route_list *list)
+{
+	free(list->item);
+}
+
+/**
+ * List the unicast routes of every table but "local". A dump; for CHECK, in the container's namespace.
+ * @return 0; -EINTR if no consistent answer came in 5 attempts; negative errno
+ */
+int cni_route_list(struct cni_nl *nl, int family, struct cni_route_list *ret) cni_must_check;
+
+#endif

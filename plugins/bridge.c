@@ -1,0 +1,600 @@
+/*
+ * bridge: connects a container to a bridge on the host by a veth pair.
+ *
+ * Keys (default):
+ *   bridge            string ("cni0")  the bridge; made if it is not there
+ *   isGateway         bool (false)     the bridge gets the gateway's address; forwarding is enabled
+ *   isDefaultGateway  bool (false)     isGateway, and a default route by it
+ *   forceAddress      bool (false)     an address of the bridge that is in the way is replaced
+ *   ipMasq            bool (false)     what leaves the subnet is masqueraded
+ *   ipMasqBackend     string           "nftables", which is also what is used when it is absent
+ *   mtu               int (0)          bytes, of a new bridge and of the pair; 0 = kernel default
+ *   hairpinMode       bool (false)     the port sends frames back where they came from
+ *   promiscMode       bool (false)     the bridge is promiscuous
+ *   ipam, dns         objects          see SPEC.md; without ipam the port is layer 2 only
+ *   runtimeConfig.mac, args.cni.mac, CNI_ARGS MAC   the container's MAC
+ */
+#include "conf.h"
+#include "delegate.h"
+#include "gateway.h"
+#include "iface.h"
+#include "iface_check.h"
+#include "masq.h"
+#include "netns.h"
+#include "port.h"
+#include "sysctl.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Places in the result's list of interfaces. */
+enum { RESULT_BRIDGE, RESULT_HOST, RESULT_CONTAINER };
+
+struct bridge_conf {
+	const char *bridge, *masq_backend;
+	json_int_t mtu, vlan;
+	json_t *vlan_trunk;
+	bool is_gw, is_default_gw, force_address, ip_masq, hairpin, promisc;
+	bool macspoofchk, enabledad, no_cont_iface, isolation;
+	bool has_mac;
+	uint8_t mac[CNI_MAC_LEN];
+};
+
+/* ---- configuration ---- */
+
+static int bridge_refuse(const char *key, const char *value, struct cni_error *err)
+{
+	return cni_fail(err, CNI_E_FIELD, 0, "unsupported field %s: %s is not supported yet", key,
+			value);
+}
+
+/* Keys whose work is not done yet are refused, never passed over in silence. */
+static int bridge_refuse_unsupported(const struct bridge_conf *c, struct cni_error *err)
+{
+	if (c->vlan != 0)
+		return bridge_refuse("vlan", "a VLAN", err);
+	if (c->vlan_trunk)
+		return bridge_refuse("vlanTrunk", "a trunk", err);
+	if (c->macspoofchk)
+		return bridge_refuse("macspoofchk", "true", err);
+	if (c->enabledad)
+		return bridge_refuse("enabledad", "true", err);
+	if (c->no_cont_iface)
+		return bridge_refuse("disableContainerInterface", "true", err);
+	if (c->isolation)
+		return bridge_refuse("portIsolation", "true", err);
+	if (c->ip_masq && strcmp(c->masq_backend, "iptables") == 0)
+		return bridge_refuse("ipMasqBackend", "\"iptables\"", err);
+	return 0;
+}
+
+static int bridge_check_values(struct bridge_conf *c, struct cni_error *err)
+{
+	struct cni_error why = { 0 };
+
+	if (!*c->bridge)
+		return cni_invalid(err, "failed to create bridge \"\": bridge: the name is empty");
+	if (cni_ifname_check(c->bridge, &why) < 0)
+		return cni_invalid(err, "failed to create bridge \"%s\": bridge: %s", c->bridge,
+				   why.msg);
+	if (c->mtu > 65535)
+		return cni_invalid(err, "mtu: %lld is more than 65535", (long long)c->mtu);
+	if (c->vlan < 0 || c->vlan > 4094)
+		return cni_invalid(err, "invalid VLAN ID %lld (must be between 0 and 4094)",
+				   (long long)c->vlan);
+	if (c->hairpin && c->promisc)
+		return cni_invalid(err,
+				   "cannot set hairpin mode and promiscuous mode at the same time");
+	if (c->ip_masq && *c->masq_backend && strcmp(c->masq_backend, "nftables") != 0 &&
+	    strcmp(c->masq_backend, "iptables") != 0)
+		return cni_invalid(err, "unknown ipmasq backend \"%s\"", c->masq_backend);
+	return 0;
+}
+
+static int bridge_read_mac(const struct cni_args *args, struct bridge_conf *c,
+			   struct cni_error *err)
+{
+	char buf[64];
+	const char *mac;
+	int r;
+
+	r = cni_conf_mac(args, &mac, buf, err);
+	if (r < 0 || !*mac)
+		return r;
+	if (cni_mac_parse(mac, c->mac) < 0)
+		return cni_invalid(err, "failed to make veth pair: address %s: invalid MAC address",
+				   mac);
+	if (c->mac[0] & 1)
+		return cni_invalid(err, "failed to make veth pair: address %s is a multicast MAC",
+				   mac);
+	c->has_mac = true;
+	return 0;
+}
+
+static int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret,
+			    struct cni_error *err)
+{
+	static const struct cni_json_field fields[] = {
+		{ "bridge", CNI_JSON_STRING, offsetof(struct bridge_conf, bridge) },
+		{ "isGateway", CNI_JSON_BOOL, offsetof(struct bridge_conf, is_gw) },
+		{ "isDefaultGateway", CNI_JSON_BOOL, offsetof(struct bridge_conf, is_default_gw) },
+		{ "forceAddress", CNI_JSON_BOOL, offsetof(struct bridge_conf, force_address) },
+		{ "ipMasq", CNI_JSON_BOOL, offsetof(struct bridge_conf, ip_masq) },
+		{ "ipMasqBackend", CNI_JSON_STRING, offsetof(struct bridge_conf, masq_backend) },
+		{ "mtu", CNI_JSON_INT, offsetof(struct bridge_conf, mtu) },
+		{ "hairpinMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, hairpin) },
+		{ "promiscMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, promisc) },
+		{ "vlan", CNI_JSON_INT, offsetof(struct bridge_conf, vlan) },
+		{ "vlanTrunk", CNI_JSON_ARRAY, offsetof(struct bridge_conf, vlan_trunk) },
+		{ "macspoofchk", CNI_JSON_BOOL, offsetof(struct bridge_conf, macspoofchk) },
+		{ "enabledad", CNI_JSON_BOOL, offsetof(struct bridge_conf, enabledad) },
+		{ "disableContainerInterface", CNI_JSON_BOOL,
+		  offsetof(struct bridge_conf, no_cont_iface) },
+		{ "portIsolation", CNI_JSON_BOOL, offsetof(struct bridge_conf, isolation) },
+	};
+	int r;
+
+	*ret = (struct bridge_conf){ .bridge = "cni0", .masq_backend = "" };
+	r = cni_conf_check_types(args, err);
+	if (r == 0)
+		r = cni_json_read(args->conf, "", fields, CNI_ARRAY_SIZE(fields), ret, err);
+	if (r < 0)
+		cni_error_prefix(err, "failed to load netconf");
+	ret->is_gw |= ret->is_default_gw;
+	return r;
+}
+
+static int bridge_read(const struct cni_args *args, struct bridge_conf *ret, struct cni_error *err)
+{
+	int r;
+
+	r = bridge_read_keys(args, ret, err);
+	if (r < 0)
+		return r;
+	r = bridge_check_values(ret, err);
+	if (r < 0)
+		return r;
+	r = bridge_read_mac(args, ret, err);
+	return r < 0 ? r : bridge_refuse_unsupported(ret, err);
+}
+
+/* ---- the two ends of the work: sockets here and in the container ---- */
+
+struct bridge_ends {
+	int netns;
+	struct cni_nl host, sbox;
+};
+#define BRIDGE_ENDS_INIT                                              \
+	{                                                             \
+		.netns = -1, .host = CNI_NL_INIT, .sbox = CNI_NL_INIT \
+	}
+
+static void cni_auto_ends(struct bridge_ends *e)
+{
+	cni_nl_close(&e->host);
+	cni_nl_close(&e->sbox);
+	cni_auto_fd(&e->netns);
+}
+
+static int bridge_open(const struct cni_args *args, struct bridge_ends *e, struct cni_error *err)
+{
+	int r;
+
+	r = cni_netns_open(args->netns, &e->netns, err);
+	if (r < 0) {
+		cni_error_prefix(err, "failed to open netns \"%s\"", args->netns);
+		return r;
+	}
+	r = cni_nl_open(&e->host, -1, err);
+	return r < 0 ? r : cni_nl_open(&e->sbox, e->netns, err);
+}
+
+/* ---- ADD, step by step ---- */
+
+/* The bridge, up. Shared by all containers, so never undone; `created` tells that it is bare. */
+static int bridge_ensure(struct cni_nl *host, const struct bridge_conf *c, struct cni_link *br,
+			 bool *created, struct cni_error *err)
+{
+	unsigned int want = IFF_UP | (c->promisc ? IFF_PROMISC : 0);
+	struct cni_sysctl accept_ra;
+	int r;
+
+	*created = false;
+	r = cni_link_get(host, c->bridge, br);
+	if (r == -ENODEV) {
+		r = cni_bridge_create(host, c->bridge, c->mtu > 0 ? (unsigned int)c->mtu : 0);
+		*created = r == 0;
+		if (r == 0 || r == -EEXIST)
+			r = cni_link_get(host, c->bridge, br);
+	}
+	if (r < 0)
+		return cni_nl_fail(host, err, r,
+				   "failed to create bridge \"%s\": could not add \"%s\"",
+				   c->bridge, c->bridge);
+	if (strcmp(br->kind, "bridge") != 0)
+		return cni_invalid(
+			err,
+			"failed to create bridge \"%s\": \"%s\" already exists but is not a bridge",
+			c->bridge, c->bridge);
+	cni_sysctl_init(&accept_ra, "0", false, "ipv6/conf/%s/accept_ra", c->bridge);
+	(void)!cni_sysctl_write(-1, &accept_ra, 1, NULL); /* fails where IPv6 is off: fine */
+	if ((br->flags & want) == want)
+		return 0;
+	r = cni_link_set_flags(host, br->index, want, want);
+	return r < 0 ? cni_nl_fail(host, err, r, "failed to set bridge \"%s\" up", c->bridge) : 0;
+}
+
+/* A killed ADD left the pair, and perhaps addresses and rules: take them away as its DEL would. */
+static int bridge_clear_leftover(const struct cni_args *args, struct bridge_ends *e,
+				 struct cni_error *err)
+{
+	int r;
+
+	r = cni_port_is_leftover(&e->host, &e->sbox, args->ifname);
+	if (r < 0)
+		return cni_nl_fail(&e->host, err, r, "failed to look at \"%s\"", args->ifname);
+	if (r == 0) {
+		cni_fail(err, CNI_E_INTERNAL, 0, "container veth name (\"%s\") already exists",
+			 args->ifname);
+		cni_error_detail(err,
+				 "the container has an interface of this name; DEL removes it");
+		return -EEXIST;
+	}
+	r = cni_masq_del(args->name, args->containerid, args->ifname, err);
+	if (r == 0)
+		r = cni_ipam_ask(args, CNI_DEL, err);
+	if (r < 0)
+		return r;
+	r = cni_link_del(&e->sbox, args->ifname);
+	return r < 0 && r != -ENODEV
+		       ? cni_nl_fail(&e->sbox, err, r, "failed to delete \"%s\"", args->ifname)
+		       : 0;
+}
+
+static int bridge_add_port(const struct cni_args *args, struct bridge_ends *e,
+			   const struct bridge_conf *c, const struct cni_link *br,
+			   struct cni_undo *undo, struct cni_port *port, struct cni_error *err)
+{
+	struct cni_veth_spec spec = {
+		.ifname = args->ifname,
+		.netns_fd = e->netns,
+		.bridge = br->index,
+		.mtu = c->mtu > 0 ? (unsigned int)c->mtu : 0,
+		.mac = c->has_mac ? c->mac : NULL,
+	};
+	int r;
+
+	r = cni_port_create(&e->host, &e->sbox, &spec, undo, port, err);
+	if (r == -EEXIST) {
+		r = bridge_clear_leftover(args, e, err);
+		if (r == 0)
+			r = cni_port_create(&e->host, &e->sbox, &spec, undo, port, err);
+	}
+	if (r < 0 || !c->hairpin)
+		return r;
+	r = cni_bridge_port_set_hairpin(&e->host, port->host_name, true);
+	return r < 0 ? cni_nl_fail(&e->host, err, r, "failed to set hairpin mode of \"%s\"",
+				   port->host_name)
+		     : 0;
+}
+
+static bool bridge_has_default_route(const struct cni_result *res, sa_family_t family)
+{
+	for (size_t i = 0; i < res->n_routes; i++)
+		if (res->routes[i].dst.ip.family == family &&
+		    cni_prefix_is_default(&res->routes[i].dst))
+			return true;
+	return false;
+}
+
+/* Give addresses their interface and gateway, and the result its default routes. */
+static int bridge_plan(const struct bridge_conf *c, struct cni_result *res, struct cni_error *err)
+{
+	for (size_t i = 0; i < res->n_ips; i++) {
+		struct cni_ipconf *ip = &res->ips[i];
+		struct cni_route route = { .dst.ip.family = ip->address.ip.family };
+
+		ip->iface = RESULT_CONTAINER;
+		if (c->is_gw && ip->gateway.family == AF_UNSPEC) {
+			ip->gateway = cni_prefix_network(&ip->address);
+			if (cni_ip_next(&ip->gateway) < 0)
+				return cni_invalid(
+					err, "no gateway address after the last one there is");
+		}
+		if (!c->is_default_gw || bridge_has_default_route(res, route.dst.ip.family))
+			continue;
+		route.gw = ip->gateway;
+		if (cni_result_add_route(res, &route) < 0)
+			return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "add default route");
+	}
+	return 0;
+}
+
+static void bridge_undo_masq(void *ctx)
+{
+	const struct cni_args *args = ctx;
+	struct cni_error err = { 0 };
+
+	if (cni_masq_del(args->name, args->containerid, args->ifname, &err) < 0)
+		cni_note("undo of ADD: %s", err.msg);
+}
+
+static int bridge_masquerade(const struct cni_args *args, const struct cni_result *res,
+			     struct cni_undo *undo, struct cni_error *err)
+{
+	int r;
+
+	r = cni_masq_add(args->name, args->containerid, args->ifname, res, err);
+	if (r == 0)
+		cni_undo_push(undo, bridge_undo_masq, (void *)args);
+	return r;
+}
+
+static int bridge_list_ifaces(const struct cni_args *args, const struct cni_link *br,
+			      const struct cni_port *port, struct cni_result *res)
+{
+	char mac[CNI_MAC_STRLEN];
+	int r;
+
+	r = cni_result_add_iface(res, br->name, cni_mac_format(br->mac, mac), NULL);
+	if (r == 0)
+		r = cni_result_add_iface(res, port->host_name,
+					 cni_mac_format(port->host_end.mac, mac), NULL);
+	if (r == 0)
+		r = cni_result_add_iface(res, args->ifname, cni_mac_format(port->cont_end.mac, mac),
+					 args->netns);
+	return r;
+}
+
+/* Layer 3: addresses of IPAM, in the container and on the bridge. */
+static int bridge_add_addresses(const struct cni_args *args, struct bridge_ends *e,
+				const struct bridge_conf *c, const struct cni_gateway *gw,
+				const struct cni_port *port, struct cni_undo *undo,
+				struct cni_result *res, struct cni_error *err)
+{
+	int r;
+
+	r = cni_ipam_add(args, undo, res, err);
+	if (r < 0)
+		return r;
+	r = bridge_plan(c, res, err);
+	if (r < 0)
+		return r;
+	r = cni_iface_configure(&e->sbox, &port->cont_end, RESULT_CONTAINER, res, err);
+	if (r < 0)
+		return r;
+	r = c->is_gw ? cni_gateway_ensure(gw, res, err) : 0;
+	if (r < 0)
+		return r;
+	return c->ip_masq ? bridge_masquerade(args, res, undo, err) : 0;
+}
+
+static int bridge_set_up(struct bridge_ends *e, const struct cni_port *port, struct cni_error *err)
+{
+	int r = cni_link_set_flags(&e->sbox, port->cont_end.index, IFF_UP, IFF_UP);
+
+	return r < 0 ? cni_nl_fail(&e->sbox, err, r, "failed to set \"%s\" up", port->cont_end.name)
+		     : 0;
+}
+
+/* Results before 0.3.0 are nothing but addresses, so a port without any can't be reported. */
+static int bridge_check_reportable(const struct cni_args *args, bool layer3, struct cni_error *err)
+{
+	struct cni_result empty = { 0 };
+	cni_auto(json) json_t *obj = NULL;
+
+	return layer3 ? 0 : cni_result_to_json(&empty, args->version, &obj, err);
+}
+
+static int bridge_add(const struct cni_args *args, struct cni_result *res, struct cni_error *err)
+{
+	cni_auto(ends) struct bridge_ends e = BRIDGE_ENDS_INIT;
+	bool layer3 = *cni_conf_ipam_type(args);
+	struct cni_port port = { 0 };
+	struct bridge_conf c;
+	struct cni_link br;
+	struct cni_gateway gw = { .host = &e.host, .link = &br };
+	cni_auto(undo) struct cni_undo undo = { 0 };
+	int r;
+
+	r = bridge_read(args, &c, err);
+	if (r < 0)
+		return r;
+	r = bridge_check_reportable(args, layer3, err);
+	if (r < 0)
+		return r;
+	r = bridge_open(args, &e, err);
+	if (r < 0)
+		return r;
+	gw.force = c.force_address;
+	r = bridge_ensure(&e.host, &c, &br, &gw.bare, err);
+	if (r < 0)
+		return r;
+	r = bridge_add_port(args, &e, &c, &br, &undo, &port, err);
+	if (r < 0)
+		return r;
+	r = layer3 ? bridge_add_addresses(args, &e, &c, &gw, &port, &undo, res, err)
+		   : bridge_set_up(&e, &port, err);
+	if (r < 0)
+		return r;
+	r = cni_port_finish(&port, err);
+	if (r < 0)
+		return r;
+	r = bridge_list_ifaces(args, &br, &port, res);
+	if (r == 0)
+		r = cni_conf_apply_dns(args, res, err);
+	if (r == 0)
+		cni_undo_disarm(&undo);
+	return r;
+}
+
+/* ---- DEL: every step runs; none needs more than network, container id and interface name ---- */
+
+static int bridge_delete_link(const struct cni_args *args, struct cni_error *err)
+{
+	cni_auto(nl) struct cni_nl sbox = CNI_NL_INIT;
+	struct cni_error why = { 0 };
+	cni_auto(fd) int netns = -1;
+	int r;
+
+	if (!*args->netns)
+		return 0;
+	r = cni_netns_open(args->netns, &netns, &why);
+	if (r == -ENOENT)
+		return 0; /* the namespace took the interface along */
+	if (r < 0) {
+		*err = why;
+		return r;
+	}
+	r = cni_nl_open(&sbox, netns, err);
+	if (r < 0)
+		return r;
+	r = cni_link_del(&sbox, args->ifname);
+	return r < 0 && r != -ENODEV
+		       ? cni_nl_fail(&sbox, err, r, "failed to delete \"%s\"", args->ifname)
+		       : 0;
+}
+
+static int bridge_del(const struct cni_args *args, struct cni_error *err)
+{
+	int link = bridge_delete_link(args, err);
+	int ipam = cni_ipam_ask(args, CNI_DEL, err);
+	int masq = cni_masq_del(args->name, args->containerid, args->ifname, err);
+
+	return link < 0 ? link : ipam < 0 ? ipam : masq;
+}
+
+/* ---- CHECK ---- */
+
+static int bridge_check_bridge(struct cni_nl *host, const struct bridge_conf *c,
+			       const struct cni_result *prev, struct cni_link *br,
+			       struct cni_error *err)
+{
+	const struct cni_iface *entry = cni_check_entry(prev, c->bridge, false);
+	int r;
+
+	if (!entry)
+		return cni_fail(err, CNI_E_INTERNAL, 0, "Interface name missing %s", c->bridge);
+	r = cni_link_get(host, c->bridge, br);
+	if (r == -ENODEV)
+		return cni_fail(err, CNI_E_INTERNAL, 0, "Interface name %s not found", c->bridge);
+	if (r < 0)
+		return cni_nl_fail(host, err, r, "failed to lookup \"%s\"", c->bridge);
+	if (strcmp(br->kind, "bridge") != 0)
+		return cni_fail(err, CNI_E_INTERNAL, 0,
+				"Interface %s does not have link type of bridge", c->bridge);
+	/* Without an address the MAC of a bridge may float with its ports. */
+	if (c->is_gw && cni_check_mac_differs(entry, br))
+		return cni_fail(err, CNI_E_INTERNAL, 0, "Bridge interface %s Mac doesn't match: %s",
+				c->bridge, entry->mac);
+	/* The flag, not the counter: somebody's tcpdump is no fault. */
+	if (c->promisc && !(br->flags & IFF_PROMISC))
+		return cni_fail(err, CNI_E_INTERNAL, 0,
+				"Bridge interface %s configured Promisc Mode true doesn't match "
+				"current state: false",
+				c->bridge);
+	return 0;
+}
+
+/* The other end of the container's veth: in the result, and a port of the bridge. */
+static int bridge_check_port(const struct cni_args *args, struct cni_nl *host,
+			     const struct cni_result *prev, const struct cni_link *br,
+			     const struct cni_link *cont, struct cni_error *err)
+{
+	const struct cni_iface *entry;
+	struct cni_link end;
+	int r;
+
+	r = cni_link_get_index(host, cont->peer, &end);
+	if (r < 0 || strcmp(end.kind, "veth") != 0 || end.peer != cont->index ||
+	    end.master != br->index || !cni_check_entry(prev, end.name, false)) {
+		r = cni_fail(err, CNI_E_INTERNAL, 0, "CNI veth created for bridge %s was not found",
+			     br->name);
+		cni_error_detail(err, "the host end of %s is not the port of %s that ADD made",
+				 args->ifname, br->name);
+		return r;
+	}
+	entry = cni_check_entry(prev, end.name, false);
+	if (cni_check_mac_differs(entry, &end))
+		return cni_fail(err, CNI_E_INTERNAL, 0,
+				"Interface %s Mac doesn't match: %s not found", end.name,
+				entry->mac);
+	return 0;
+}
+
+static int bridge_check(const struct cni_args *args, struct cni_error *err)
+{
+	cni_auto(ends) struct bridge_ends e = BRIDGE_ENDS_INIT;
+	cni_auto(result) struct cni_result prev = { 0 };
+	struct cni_link br, cont;
+	struct bridge_conf c;
+	int r;
+
+	r = bridge_read(args, &c, err);
+	if (r < 0)
+		return r;
+	r = bridge_open(args, &e, err);
+	if (r < 0)
+		return r;
+	r = cni_ipam_ask(args, CNI_CHECK, err);
+	if (r < 0)
+		return r;
+	r = cni_conf_prev_result(args, &prev, err);
+	if (r < 0)
+		return r;
+	r = bridge_check_bridge(&e.host, &c, &prev, &br, err);
+	if (r < 0)
+		return r;
+	r = cni_check_link(args, &e.sbox, "veth", &prev, &cont, err);
+	if (r < 0)
+		return r;
+	r = bridge_check_port(args, &e.host, &prev, &br, &cont, err);
+	return r < 0 ? r : cni_check_addresses(&e.sbox, &cont, &prev, err);
+}
+
+/* ---- GC, STATUS ---- */
+
+static bool bridge_is_valid(const char *comment, void *ctx)
+{
+	const struct cni_args *args = ctx;
+	struct cni_valid valid;
+	char owner[CNI_OWNER_LEN];
+	size_t at = 0;
+
+	while (cni_conf_next_valid(args, &at, &valid))
+		if (cni_owner(args->name, valid.containerid, valid.ifname, owner) < 0 ||
+		    strncmp(comment, owner, strlen(owner)) == 0)
+			return true;
+	return false;
+}
+
+static int bridge_gc(const struct cni_args *args, struct cni_error *err)
+{
+	int ipam, masq, r;
+
+	r = cni_conf_check_valid(args, err);
+	if (r < 0)
+		return r;
+	ipam = cni_ipam_ask(args, CNI_GC, err);
+	masq = cni_masq_gc(args->name, bridge_is_valid, (void *)args, err);
+	return ipam < 0 ? ipam : masq;
+}
+
+static int bridge_status(const struct cni_args *args, struct cni_error *err)
+{
+	struct bridge_conf c;
+	int r;
+
+	r = bridge_read_keys(args, &c, err);
+	return r < 0 ? r : cni_ipam_ask(args, CNI_STATUS, err);
+}
+
+const struct cni_plugin cni_plugin_bridge = {
+	.name = "bridge",
+	.oldest = CNI_V0_1_0,
+	.add = bridge_add,
+	.del = bridge_del,
+	.check = bridge_check,
+	.gc = bridge_gc,
+	.status = bridge_status,
+};
