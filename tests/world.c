@@ -1,0 +1,431 @@
+/*
+ * A small world for one test; see world.h.
+ */
+#include "world.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WORLD "/run/world"
+
+/* ---- memory that lives as long as the world ---- */
+
+static void **kept;
+static size_t n_kept;
+
+static void *keep(void *p)
+{
+	ck_assert_ptr_nonnull(p);
+	kept = realloc(kept, (n_kept + 1) * sizeof(*kept));
+	ck_assert_ptr_nonnull(kept);
+	kept[n_kept++] = p;
+	return p;
+}
+
+static json_t **documents;
+static size_t n_documents;
+
+static json_t *keep_json(json_t *j)
+{
+	if (j) {
+		documents = realloc(documents, (n_documents + 1) * sizeof(json_t *));
+		ck_assert_ptr_nonnull(documents);
+		documents[n_documents++] = j;
+	}
+	return j;
+}
+
+static char *vfmt(const char *format, va_list ap)
+{
+	char *text = NULL;
+
+	ck_assert_int_ge(vasprintf(&text, format, ap), 0);
+	return keep(text);
+}
+
+const char *fmt(const char *format, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, format);
+	text = vfmt(format, ap);
+	va_end(ap);
+	return text;
+}
+
+/* ---- the world ---- */
+
+bool world_available(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWNET | CLONE_NEWNS) < 0);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+void world_setup(void)
+{
+	ck_assert_int_eq(unshare(CLONE_NEWNET | CLONE_NEWNS), 0);
+	ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	ck_assert_int_eq(mount("tmpfs", "/run", "tmpfs", 0, "mode=0755"), 0);
+	ck_assert_int_eq(mount("tmpfs", "/var/lib", "tmpfs", 0, "mode=0755"), 0);
+	ck_assert_int_eq(mkdir(WORLD, 0755), 0);
+	/* /sys shows the network devices of the namespace it was mounted in. */
+	(void)!mount("sysfs", "/sys", "sysfs", 0, NULL);
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	umask(022);
+	sh("ip link set lo up");
+}
+
+void world_teardown(void)
+{
+	(void)!umount2("/sys", MNT_DETACH);
+	(void)!umount2("/var/lib", MNT_DETACH);
+	(void)!umount2("/run", MNT_DETACH);
+	for (size_t i = 0; i < n_documents; i++)
+		json_decref(documents[i]);
+	for (size_t i = 0; i < n_kept; i++)
+		free(kept[i]);
+	free(documents);
+	free(kept);
+	documents = NULL;
+	kept = NULL;
+	n_documents = n_kept = 0;
+}
+
+const char *world_dir(void)
+{
+	return WORLD;
+}
+
+const char *container_add(const char *name)
+{
+	sh("ip netns add %s", name);
+	return fmt("/run/netns/%s", name);
+}
+
+void container_del(const char *name)
+{
+	sh("ip netns del %s", name);
+}
+
+/* ---- shell ---- */
+
+static char *read_file(int fd)
+{
+	size_t len = 0, size = 4096;
+	char *text = malloc(size);
+	ssize_t n;
+
+	lseek(fd, 0, SEEK_SET);
+	ck_assert_ptr_nonnull(text);
+	while ((n = read(fd, text + len, size - len - 1)) > 0) {
+		len += (size_t)n;
+		if (len + 1 >= size) {
+			size *= 2;
+			text = realloc(text, size);
+			ck_assert_ptr_nonnull(text);
+		}
+	}
+	text[len] = '\0';
+	return keep(text);
+}
+
+static int temporary(void)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+static int exit_status(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int run_shell(const char *container, const char *command, const char **out)
+{
+	int fd = temporary(), status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		dup2(fd, STDOUT_FILENO);
+		dup2(fd, STDERR_FILENO);
+		if (container)
+			execlp("ip", "ip", "netns", "exec", container, "sh", "-c", command, NULL);
+		else
+			execlp("sh", "sh", "-c", command, NULL);
+		_exit(127);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	*out = read_file(fd);
+	close(fd);
+	return exit_status(status);
+}
+
+static const char *shell(const char *container, const char *command)
+{
+	const char *out;
+	int status = run_shell(container, command, &out);
+	size_t len = strlen(out);
+
+	ck_assert_msg(status == 0, "`%s` exited with %d: %s", command, status, out);
+	if (len && out[len - 1] == '\n')
+		((char *)out)[len - 1] = '\0';
+	return out;
+}
+
+const char *sh(const char *format, ...)
+{
+	va_list ap;
+	const char *command;
+
+	va_start(ap, format);
+	command = vfmt(format, ap);
+	va_end(ap);
+	return shell(NULL, command);
+}
+
+const char *sh_in(const char *container, const char *format, ...)
+{
+	va_list ap;
+	const char *command;
+
+	va_start(ap, format);
+	command = vfmt(format, ap);
+	va_end(ap);
+	return shell(container, command);
+}
+
+int sh_status(const char *format, ...)
+{
+	const char *command, *out;
+	va_list ap;
+
+	va_start(ap, format);
+	command = vfmt(format, ap);
+	va_end(ap);
+	return run_shell(NULL, command, &out);
+}
+
+int sh_status_in(const char *container, const char *format, ...)
+{
+	const char *command, *out;
+	va_list ap;
+
+	va_start(ap, format);
+	command = vfmt(format, ap);
+	va_end(ap);
+	return run_shell(container, command, &out);
+}
+
+/* ---- calling plugins ---- */
+
+struct running {
+	pid_t pid;
+	int out, err;
+};
+
+static void set(const char *name, const char *value, const char *otherwise)
+{
+	value = value ? value : otherwise;
+	if (value && *value)
+		setenv(name, value, 1);
+	else
+		unsetenv(name);
+}
+
+static const char *type_of(const char *config)
+{
+	json_t *j = keep_json(json_loads(config, 0, NULL));
+	const char *type = json_string_value(json_object_get(j, "type"));
+
+	ck_assert_msg(type != NULL, "no plugin named, and no type in: %s", config);
+	return type;
+}
+
+static void exec_plugin(const struct call *c, const char *bin, const char *plugin, int in, int out,
+			int err)
+{
+	const char *program = fmt("%s/%s", bin, plugin);
+
+	set("CNI_COMMAND", c->command, NULL);
+	set("CNI_CONTAINERID", c->id, "ctr1");
+	set("CNI_NETNS", c->netns, NULL);
+	set("CNI_IFNAME", c->ifname, "eth0");
+	set("CNI_ARGS", c->args, NULL);
+	set("CNI_PATH", c->path, bin);
+	set("CNI_NETNS_OVERRIDE", c->override, NULL);
+	dup2(in, STDIN_FILENO);
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	if (c->wrapper)
+		execlp("sh", "sh", "-c", fmt("exec %s %s", c->wrapper, program), NULL);
+	else
+		execl(program, program, NULL);
+	dprintf(STDERR_FILENO, "exec %s: %s\n", program, strerror(errno));
+	_exit(127);
+}
+
+struct running *call_start(struct call c)
+{
+	const char *config = c.config ? c.config : "", *bin = c.bin ? c.bin : our_plugins();
+	const char *plugin = c.plugin ? c.plugin : type_of(config);
+	struct running *r = keep(calloc(1, sizeof(*r)));
+	int in = temporary();
+
+	ck_assert_int_eq(write(in, config, strlen(config)), (ssize_t)strlen(config));
+	lseek(in, 0, SEEK_SET);
+	r->out = temporary();
+	r->err = temporary();
+	r->pid = fork();
+	ck_assert_int_ge(r->pid, 0);
+	if (r->pid == 0)
+		exec_plugin(&c, bin, plugin, in, r->out, r->err);
+	close(in);
+	return r;
+}
+
+struct reply call_wait(struct running *r)
+{
+	struct reply reply = { .code = -1, .msg = "", .details = "" };
+	const char *text;
+	json_t *code;
+	int status;
+
+	ck_assert_int_eq(waitpid(r->pid, &status, 0), r->pid);
+	reply.status = exit_status(status);
+	reply.out = read_file(r->out);
+	reply.err = read_file(r->err);
+	close(r->out);
+	close(r->err);
+	reply.json = keep_json(json_loads(reply.out, 0, NULL));
+	code = json_object_get(reply.json, "code");
+	if (json_is_integer(code))
+		reply.code = (int)json_integer_value(code);
+	text = json_string_value(json_object_get(reply.json, "msg"));
+	reply.msg = text ? text : "";
+	text = json_string_value(json_object_get(reply.json, "details"));
+	reply.details = text ? text : "";
+	return reply;
+}
+
+struct reply call(struct call c)
+{
+	return call_wait(call_start(c));
+}
+
+struct reply call_ok(struct call c)
+{
+	struct reply r = call(c);
+
+	ck_assert_msg(r.status == 0, "%s exited with %d\nstdout: %s\nstderr: %s", c.command,
+		      r.status, r.out, r.err);
+	if (strcmp(c.command, "ADD") == 0)
+		ck_assert_msg(r.json != NULL, "ADD printed no JSON: %s", r.out);
+	else if (strcmp(c.command, "VERSION") != 0)
+		ck_assert_str_eq(r.out, "");
+	return r;
+}
+
+struct reply call_fails(struct call c, int code, const char *msg)
+{
+	struct reply r = call(c);
+
+	ck_assert_msg(r.status == 1, "%s exited with %d, not 1\nstdout: %s\nstderr: %s", c.command,
+		      r.status, r.out, r.err);
+	ck_assert_msg(r.code == code && strstr(r.msg, msg) != NULL,
+		      "wanted code %d and \"%s\", got: %s", code, msg, r.out);
+	return r;
+}
+
+const char *with_prev(const char *config, const char *result)
+{
+	json_t *j = keep_json(json_loads(config, 0, NULL));
+	json_t *prev = json_loads(result, 0, NULL);
+
+	ck_assert_ptr_nonnull(j);
+	ck_assert_ptr_nonnull(prev);
+	json_object_set_new(j, "prevResult", prev);
+	return keep(json_dumps(j, JSON_COMPACT));
+}
+
+/* ---- looking at everything ---- */
+
+static const char dump_namespace[] =
+	"ip -o link | sed 's/ state [A-Z]*//; s/<[^>]*>//' | sort; "
+	"ip -o -d link show type bridge | grep -o 'vlan_filtering [01]'; "
+	"ip -o addr | sed 's/ valid_lft.*//' | sort; "
+	"ip route show table all | grep -v '^local\\|^broadcast\\|^anycast\\|^multicast\\|^ff00' | "
+	"sort; "
+	"ip -6 route show table all | grep -v '^local\\|^anycast\\|^multicast\\|^ff00' | sort; "
+	"for f in ipv4/ip_forward ipv6/conf/all/forwarding; do echo $f $(cat /proc/sys/net/$f); "
+	"done; "
+	"for i in $(ls /proc/sys/net/ipv6/conf); do for k in accept_ra accept_dad disable_ipv6; do "
+	"echo $i $k $(cat /proc/sys/net/ipv6/conf/$i/$k); done; done; "
+	"nft list ruleset";
+
+const char *world_dump(void)
+{
+	return sh("echo '== host'; %s; "
+		  "for c in $(ls /run/netns 2>/dev/null | sort); do echo \"== $c\"; "
+		  "ip netns exec $c sh -c \"$(cat <<'END'\n%s\nEND\n)\"; done; "
+		  "for d in %s /var/lib/cni; do find $d -type f ! -name '*.trace' 2>/dev/null | "
+		  "sort | "
+		  "while read -r f; do echo \"== $f $(stat -c %%a $f)\"; cat $f; echo; done; done",
+		  dump_namespace, dump_namespace, WORLD);
+}
+
+/* ---- whose plugins ---- */
+
+static const char *directory_with_bridge(const char *dir)
+{
+	return dir && access(fmt("%s/bridge", dir), X_OK) == 0 ? dir : NULL;
+}
+
+const char *our_plugins(void)
+{
+	const char *dir = getenv("CNI_TEST_PLUGINS");
+
+	return dir ? dir : PLUGIN_DIR;
+}
+
+const char *debian_plugins(void)
+{
+	return directory_with_bridge("/usr/lib/cni");
+}
+
+const char *newest_plugins(void)
+{
+	return directory_with_bridge(getenv("CNI_PEER_DIR"));
+}
+
+int world_main(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	if (!world_available()) {
+		fprintf(stderr, "no right to make namespaces: skipped\n");
+		return getenv("CNI_TEST_MUST_RUN") ? 1 : 77;
+	}
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
