@@ -21,6 +21,7 @@ struct pending {
 	struct cni_nl *nl;
 	int (*on_reply)(struct nlmsghdr *nlh, void *ctx);
 	void *ctx;
+	uint32_t seq; /* answers to anything else are left-overs of a request that was given up */
 	int result;
 	bool interrupted;
 	bool done;
@@ -47,6 +48,7 @@ int cni_nl_open(struct cni_nl *nl, int netns_fd, struct cni_error *err)
 		cni_nl_close(nl);
 		return cni_fail(err, CNI_E_INTERNAL, -r, "open netlink socket");
 	}
+	nl_socket_disable_auto_ack(nl->sk);
 	nl_socket_disable_msg_peek(nl->sk);
 	(void)nl_socket_set_msg_buf_size(nl->sk, RECEIVE_BUFFER);
 	/* Both are refinements that old kernels lack: reasons in words, and filtered dumps. */
@@ -84,6 +86,8 @@ static int on_message(struct nl_msg *msg, void *ctx)
 	struct pending *p = ctx;
 	struct nlmsghdr *nlh = nlmsg_hdr(msg);
 
+	if (nlh->nlmsg_seq != p->seq)
+		return NL_SKIP;
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 		p->interrupted = true;
 	switch (nlh->nlmsg_type) {
@@ -107,6 +111,8 @@ static int on_message(struct nl_msg *msg, void *ctx)
 	default:
 		if (p->on_reply && p->result == 0)
 			p->result = p->on_reply(nlh, p->ctx);
+		if (!(nlh->nlmsg_flags & NLM_F_MULTI))
+			p->done = true;
 	}
 	return NL_SKIP;
 }
@@ -120,11 +126,13 @@ int cni_nl_request(struct cni_nl *nl, struct nl_msg *msg,
 	int r = 0;
 
 	nl->why[0] = '\0';
-	if (!(nlh->nlmsg_flags & NLM_F_DUMP))
+	/* What is answered needs no acknowledgement as well. */
+	if (!on_reply)
 		nlh->nlmsg_flags |= NLM_F_ACK;
 	nlh->nlmsg_seq = NL_AUTO_SEQ;
 	nlh->nlmsg_pid = NL_AUTO_PORT;
 	nl_complete_msg(nl->sk, msg);
+	p.seq = nlh->nlmsg_seq;
 	errno = 0;
 	if (nl_send(nl->sk, msg) < 0)
 		return -(errno ? errno : EIO);

@@ -45,7 +45,7 @@ static inline void cni_auto_nl(struct cni_nl *nl)
 /**
  * Send a request and wait for its end.
  *
- * @param msg      borrowed; NLM_F_ACK is added unless it is a dump
+ * @param msg      borrowed; NLM_F_ACK is added unless an answer is expected
  * @param on_reply called for each answer other than the acknowledgement; returns 0 or a negative
  *                 errno, which becomes the result; NULL if none is expected
  * @return 0; the kernel's negative errno; -EINTR for a dump that the kernel says is inconsistent;
