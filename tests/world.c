@@ -263,6 +263,7 @@ static void exec_plugin(const struct call *c, const char *bin, const char *plugi
 			int err)
 {
 	const char *program = fmt("%s/%s", bin, plugin);
+	const char *wrapper = c->wrapper ? c->wrapper : getenv("CNI_TEST_WRAPPER");
 
 	set("CNI_COMMAND", c->command, NULL);
 	set("CNI_CONTAINERID", c->id, "ctr1");
@@ -274,8 +275,8 @@ static void exec_plugin(const struct call *c, const char *bin, const char *plugi
 	dup2(in, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
-	if (c->wrapper)
-		execlp("sh", "sh", "-c", fmt("exec %s %s", c->wrapper, program), NULL);
+	if (wrapper)
+		execlp("sh", "sh", "-c", fmt("exec %s %s", wrapper, program), NULL);
 	else
 		execl(program, program, NULL);
 	dprintf(STDERR_FILENO, "exec %s: %s\n", program, strerror(errno));

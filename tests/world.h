@@ -52,7 +52,8 @@ struct call {
 	const char *args; /**< CNI_ARGS */
 	const char *override; /**< CNI_NETNS_OVERRIDE */
 	const char *config; /**< stdin */
-	const char *wrapper; /**< put before the command, as "strace -o f"; NULL = none */
+	const char *
+		wrapper; /**< put before the command, as "strace -o f"; NULL = $CNI_TEST_WRAPPER or none */
 };
 
 /** What came of it. */
