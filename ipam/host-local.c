@@ -461,9 +461,9 @@ static int local_del(const struct cni_args *args, struct cni_error *err)
 
 static int local_gc(const struct cni_args *args, struct cni_error *err)
 {
-	int r = cni_conf_check_valid(args, err);
+	int r = cni_conf_knows_valid(args, err);
 
-	return r < 0 ? r : local_sweep(args, local_drop_invalid, err);
+	return r <= 0 ? r : local_sweep(args, local_drop_invalid, err);
 }
 
 static int local_check(const struct cni_args *args, struct cni_error *err)

@@ -189,11 +189,15 @@ int cni_env_args_read(const char *text, struct cni_env_arg *known, struct cni_er
 	return 0;
 }
 
+static const char *const valid_keys[] = { "cni.dev/valid-attachments", "cni.dev/attachments" };
+
 static json_t *valid_list(const struct cni_args *args)
 {
-	json_t *list = object_at(args, "cni.dev/valid-attachments", NULL);
+	json_t *list = NULL;
 
-	return list ? list : object_at(args, "cni.dev/attachments", NULL);
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(valid_keys) && !list; i++)
+		list = object_at(args, valid_keys[i], NULL);
+	return list;
 }
 
 bool cni_conf_next_valid(const struct cni_args *args, size_t *at, struct cni_valid *ret)
@@ -208,23 +212,31 @@ bool cni_conf_next_valid(const struct cni_args *args, size_t *at, struct cni_val
 	return true;
 }
 
-int cni_conf_check_valid(const struct cni_args *args, struct cni_error *err)
+/* The normal form has no nulls, so that one is looked for in what came in. */
+static bool valid_is_null(const struct cni_args *args)
+{
+	cni_auto(json) json_t *raw = json_loadb(args->config, args->config_len, 0, NULL);
+
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(valid_keys); i++)
+		if (json_is_null(json_object_get(raw, valid_keys[i])))
+			return true;
+	return false;
+}
+
+int cni_conf_knows_valid(const struct cni_args *args, struct cni_error *err)
 {
 	json_t *list = valid_list(args);
 	struct cni_valid one;
 	size_t at = 0;
 
-	/* Without the list nothing is known to be valid: removing all would be a guess. */
 	if (!list)
-		return cni_invalid(err, "cni.dev/valid-attachments: missing, GC needs it");
+		return valid_is_null(args);
 	if (!json_is_array(list))
-		return cni_invalid(err, "cni.dev/valid-attachments: expected a list");
+		return cni_invalid(err, "%s: expected a list", valid_keys[0]);
 	while (cni_conf_next_valid(args, &at, &one))
 		if (!one.containerid || !one.ifname)
 			return cni_invalid(
-				err,
-				"cni.dev/valid-attachments[%zu]: expected an object with "
-				"containerID and ifname",
-				at - 1);
-	return 0;
+				err, "%s[%zu]: expected an object with containerID and ifname",
+				valid_keys[0], at - 1);
+	return 1;
 }

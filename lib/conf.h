@@ -76,7 +76,14 @@ struct cni_valid {
  */
 bool cni_conf_next_valid(const struct cni_args *args, size_t *at, struct cni_valid *ret);
 
-/** Check the list's form before anything is removed by it. @return 0; -EINVAL */
-int cni_conf_check_valid(const struct cni_args *args, struct cni_error *err) cni_must_check;
+/**
+ * See whether GC was told what is valid, and check the list's form before anything is removed by it.
+ *
+ * CRI-O sends null for "none is valid" (Go's empty list); cnitool sends no key at all, and then
+ * nothing is known: removing everything would be a guess.
+ *
+ * @return 1 if there is a list, which may be empty; 0 if there is none; -EINVAL
+ */
+int cni_conf_knows_valid(const struct cni_args *args, struct cni_error *err) cni_must_check;
 
 #endif

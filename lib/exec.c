@@ -50,10 +50,12 @@ static int spawn(const char *path, char **env, const int fds[static 3], pid_t *p
 	char *argv[] = { (char *)path, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	sigset_t none;
+	sigset_t none, ignored_here;
 	int r;
 
 	sigemptyset(&none);
+	sigemptyset(&ignored_here);
+	sigaddset(&ignored_here, SIGPIPE);
 	r = posix_spawn_file_actions_init(&actions);
 	if (r)
 		return -r;
@@ -63,7 +65,8 @@ static int spawn(const char *path, char **env, const int fds[static 3], pid_t *p
 		return -r;
 	}
 	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigdefault(&attr, &ignored_here);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	for (int i = 0; i < 3 && r == 0; i++)
 		r = posix_spawn_file_actions_adddup2(&actions, fds[i], i);
 	if (r == 0)

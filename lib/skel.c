@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -307,6 +308,7 @@ int cni_serve(const struct cni_plugin *plugin, const struct cni_plugin *const *s
 	if (!command || !*command)
 		return print_usage(plugin);
 	open_standard_streams();
+	(void)signal(SIGPIPE, SIG_IGN); /* a runtime that is gone is an error of write(2) */
 	out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		(void)close(STDOUT_FILENO);

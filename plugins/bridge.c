@@ -35,7 +35,7 @@ struct bridge_conf {
 	json_int_t mtu, vlan;
 	json_t *vlan_trunk;
 	bool is_gw, is_default_gw, force_address, ip_masq, hairpin, promisc;
-	bool macspoofchk, enabledad, no_cont_iface, isolation;
+	bool macspoofchk, enabledad, no_cont_iface, isolation, keep_default_vlan;
 	bool has_mac;
 	uint8_t mac[CNI_MAC_LEN];
 };
@@ -130,6 +130,8 @@ static int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret
 		{ "enabledad", CNI_JSON_BOOL, offsetof(struct bridge_conf, enabledad) },
 		{ "disableContainerInterface", CNI_JSON_BOOL,
 		  offsetof(struct bridge_conf, no_cont_iface) },
+		{ "preserveDefaultVlan", CNI_JSON_BOOL,
+		  offsetof(struct bridge_conf, keep_default_vlan) },
 		{ "portIsolation", CNI_JSON_BOOL, offsetof(struct bridge_conf, isolation) },
 	};
 	int r;
@@ -570,13 +572,10 @@ static bool bridge_is_valid(const char *comment, void *ctx)
 
 static int bridge_gc(const struct cni_args *args, struct cni_error *err)
 {
-	int ipam, masq, r;
+	int known = cni_conf_knows_valid(args, err);
+	int ipam = known < 0 ? known : cni_ipam_ask(args, CNI_GC, err);
+	int masq = known > 0 ? cni_masq_gc(args->name, bridge_is_valid, (void *)args, err) : 0;
 
-	r = cni_conf_check_valid(args, err);
-	if (r < 0)
-		return r;
-	ipam = cni_ipam_ask(args, CNI_GC, err);
-	masq = cni_masq_gc(args->name, bridge_is_valid, (void *)args, err);
 	return ipam < 0 ? ipam : masq;
 }
 
