@@ -44,7 +44,7 @@ static inline void cni_auto_free(void *p)
 }
 
 /** Closes a file descriptor; -1 is the empty value. A failing close has nothing to repair. */
-static inline void cni_auto_fd(int *fd)
+static inline void cni_auto_fd(const int *fd)
 {
 	if (*fd >= 0)
 		(void)close(*fd);

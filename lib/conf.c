@@ -68,7 +68,7 @@ const char *cni_conf_ipam_type(const struct cni_args *args)
 int cni_conf_prev_result(const struct cni_args *args, struct cni_result *ret, struct cni_error *err)
 {
 	static const char *const families[] = {
-		[CNI_SHAPE_IP4_IP6] = "0.1.0 0.2.0",
+		[CNI_SHAPE_IP4_IP6] = " 0.1.0 0.2.0", /* the first is "" */
 		[CNI_SHAPE_LISTS] = "0.3.0 0.3.1 0.4.0",
 		[CNI_SHAPE_MODERN] = "1.0.0 1.1.0",
 	};
@@ -131,15 +131,18 @@ int cni_conf_mac(const struct cni_args *args, const char **ret, char buf[static 
 static int parse_bool(const char *pair, int pair_len, const char *value, size_t len, bool *ret,
 		      struct cni_error *err)
 {
-	if ((len == 1 && *value == '1') || (len == 4 && strncasecmp(value, "true", 4) == 0))
+	if ((len == 1 && *value == '1') || (len == 4 && strncasecmp(value, "true", 4) == 0)) {
 		*ret = true;
-	else if ((len == 1 && *value == '0') || (len == 5 && strncasecmp(value, "false", 5) == 0))
+	} else if ((len == 1 && *value == '0') ||
+		   (len == 5 && strncasecmp(value, "false", 5) == 0)) {
 		*ret = false;
-	else
-		return cni_fail(err, CNI_E_ENV, 0,
-				"ARGS: error parsing value of pair \"%.*s\": boolean unmarshal "
-				"error: invalid input %.*s",
-				pair_len, pair, (int)len, value);
+	} else {
+		cni_fail(err, CNI_E_ENV, 0,
+			 "ARGS: error parsing value of pair \"%.*s\": boolean unmarshal "
+			 "error: invalid input %.*s",
+			 pair_len, pair, (int)len, value);
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -161,9 +164,10 @@ int cni_env_args_read(const char *text, struct cni_env_arg *known, struct cni_er
 		const char *eq = memchr(p, '=', len);
 		struct cni_env_arg *arg;
 
-		if (!eq || memchr(eq + 1, '=', (size_t)(p + len - eq - 1)))
-			return cni_fail(err, CNI_E_ENV, 0, "ARGS: invalid pair \"%.*s\"", (int)len,
-					p);
+		if (!eq || memchr(eq + 1, '=', (size_t)(p + len - eq - 1))) {
+			cni_fail(err, CNI_E_ENV, 0, "ARGS: invalid pair \"%.*s\"", (int)len, p);
+			return -EINVAL;
+		}
 		key_len = (size_t)(eq - p);
 		arg = find_arg(known, p, key_len);
 		if (arg) {
@@ -181,10 +185,9 @@ int cni_env_args_read(const char *text, struct cni_env_arg *known, struct cni_er
 			break;
 	}
 	if (unknown.len && !ignore) {
-		int r = cni_fail(err, CNI_E_ENV, 0, "ARGS: unknown args [%s]", unknown.data);
-
+		cni_fail(err, CNI_E_ENV, 0, "ARGS: unknown args [%s]", unknown.data);
 		cni_error_detail(err, "IgnoreUnknown=1 in CNI_ARGS accepts them");
-		return r;
+		return -EINVAL;
 	}
 	return 0;
 }

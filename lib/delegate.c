@@ -221,9 +221,13 @@ int cni_ipam_add(const struct cni_args *args, struct cni_undo *undo, struct cni_
 
 int cni_ipam_ask(const struct cni_args *args, enum cni_verb verb, struct cni_error *err)
 {
+	json_t *type = json_object_get(cni_conf_ipam(args), "type");
 	cni_auto(target) struct target t = { 0 };
 	int r;
 
+	/* ADD checks types first; DEL does not, and must not forget the addresses in silence. */
+	if (type && !json_is_string(type))
+		return cni_invalid(err, "ipam.type: expected a string");
 	if (!*cni_conf_ipam_type(args))
 		return 0;
 	r = find(args, &t, err);

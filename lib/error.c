@@ -24,8 +24,8 @@ const char *cni_strerror(int errnum)
 	return text;
 }
 
-static void record(struct cni_error *err, unsigned int code, int errnum, const char *fmt,
-		   va_list ap)
+cni_printf(4, 0) static void record(struct cni_error *err, unsigned int code, int errnum,
+				    const char *fmt, va_list ap)
 {
 	int n;
 

@@ -19,8 +19,6 @@
 #define BUSY_WAIT_MS 1000
 #define OUTPUT_MAX (16u << 20)
 
-extern char **environ;
-
 /* The environment with CNI_COMMAND set to `command` ("CNI_COMMAND=..."); of repeated names the last. */
 static char **make_environment(char *command)
 {
@@ -129,7 +127,7 @@ int cni_exec_plugin(const char *path, const char *command, const char *in, size_
 	cni_auto(fd) int out_fd = memfd_create("cni-stdout", MFD_CLOEXEC);
 	cni_auto(fd) int err_fd = memfd_create("cni-stderr", MFD_CLOEXEC);
 	int r;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (in_fd < 0 || out_fd < 0 || err_fd < 0)
 		return -errno;

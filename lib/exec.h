@@ -26,7 +26,8 @@ static inline void cni_auto_exec(struct cni_exec_result *res)
  *
  * @param path     of the program; also its argv[0]
  * @param command  value of CNI_COMMAND
- * @param in, len  bytes for its stdin
+ * @param in       bytes for its stdin
+ * @param len      how many
  * @param ret      release with cni_auto_exec; empty on failure
  * @return 0 if it ran, whatever its exit status; negative errno if it could not be run
  */

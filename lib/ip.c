@@ -79,11 +79,10 @@ int cni_prefix_parse(const char *text, struct cni_prefix *ret)
 /* RFC 5952: lower case, the first longest run of at least two zero groups as "::". */
 static void format_v6(const uint8_t b[static 16], char buf[static CNI_IP_STRLEN])
 {
-	int best = -1, best_len = 1;
-	size_t n = 0;
+	size_t best = 8, best_len = 1, n = 0; /* best: a group; 8 = none */
 
-	for (int i = 0; i < 8; i++) {
-		int len = 0;
+	for (size_t i = 0; i < 8; i++) {
+		size_t len = 0;
 
 		while (i + len < 8 && !b[2 * (i + len)] && !b[2 * (i + len) + 1])
 			len++;
@@ -94,7 +93,7 @@ static void format_v6(const uint8_t b[static 16], char buf[static CNI_IP_STRLEN]
 		if (len)
 			i += len - 1;
 	}
-	for (int i = 0; i < 8; i++) {
+	for (size_t i = 0; i < 8; i++) {
 		if (i == best) {
 			n += (size_t)snprintf(buf + n, CNI_IP_STRLEN - n, "::");
 			i += best_len - 1;
@@ -225,11 +224,12 @@ int cni_mac_parse(const char *text, uint8_t ret[static CNI_MAC_LEN])
 	uint8_t mac[CNI_MAC_LEN];
 	size_t len = strlen(text);
 	bool dots = len == 14;
-	char sep;
+	char sep = '.';
 
 	if (!dots && len != 17)
 		return -EINVAL;
-	sep = dots ? '.' : text[2];
+	if (!dots)
+		sep = text[2];
 	if (!dots && sep != ':' && sep != '-')
 		return -EINVAL;
 	for (size_t i = 0, p = 0; i < CNI_MAC_LEN; i++) {

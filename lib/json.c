@@ -3,6 +3,7 @@
  */
 #include "json.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,8 +123,8 @@ static long unicode_escape(const char *p, size_t left)
 	if (left < 6 || p[0] != '\\' || p[1] != 'u')
 		return -1;
 	for (int i = 2; i < 6; i++) {
-		const char *digits = "0123456789abcdef";
-		const char *d = p[i] ? strchr(digits, p[i] | 0x20) : NULL;
+		static const char digits[] = "0123456789abcdef";
+		const char *d = p[i] ? strchr(digits, tolower((unsigned char)p[i])) : NULL;
 
 		if (!d)
 			return -1;
@@ -373,20 +374,22 @@ void cni_json_print_string(const char *value, size_t len, struct cni_buf *ret)
 	static const char short_from[] = "\"\\\b\f\n\r\t", short_to[] = "\"\\bfnrt";
 
 	cni_buf_add(ret, "\"", 1);
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0, n; i < len; i += n ? n : 1) {
 		unsigned char c = (unsigned char)value[i];
 		const char *s = c ? strchr(short_from, c) : NULL;
 
+		n = utf8_length((const uint8_t *)value + i, len - i);
 		if (s)
 			cni_buf_printf(ret, "\\%c", short_to[s - short_from]);
 		else if (c < 0x20 || c == '<' || c == '>' || c == '&')
 			cni_buf_printf(ret, "\\u%04x", c);
-		else if (i + 2 < len && (memcmp(value + i, "\xe2\x80\xa8", 3) == 0 ||
-					 memcmp(value + i, "\xe2\x80\xa9", 3) == 0))
-			cni_buf_printf(ret, "\\u%04x",
-				       0x2000 + (value[i += 2] & 0x3f)); /* U+2028 */
+		else if (n == 3 && (memcmp(value + i, "\xe2\x80\xa8", 3) == 0 ||
+				    memcmp(value + i, "\xe2\x80\xa9", 3) == 0))
+			cni_buf_printf(ret, "\\u%04x", 0x2000 + (value[i + 2] & 0x3f)); /* U+2028 */
+		else if (n == 0)
+			cni_buf_printf(ret, "\\ufffd");
 		else
-			cni_buf_add(ret, value + i, 1);
+			cni_buf_add(ret, value + i, n);
 	}
 	cni_buf_add(ret, "\"", 1);
 }

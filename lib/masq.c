@@ -18,8 +18,8 @@
 
 /* Rules deleted in one transaction. */
 #define DELETE_MAX 200
-/* Another process may delete a rule between our look and our transaction. */
-#define DELETE_TRIES 10
+/* Others may change the table while we look, or delete a rule before our transaction does. */
+#define DELETE_TRIES 100
 
 static int failed(struct cni_error *err, int r, const char *what)
 {
@@ -119,9 +119,17 @@ static int sweep(struct sweep *s, struct cni_error *err)
 	r = cni_nft_open(&nft);
 	if (r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT)
 		return 0;
-	while (r == 0 || (r == -ENOENT && tries-- > 0)) {
+	while (r == 0 || ((r == -ENOENT || r == -EINTR) && tries-- > 0)) {
+		if (r == -EINTR) { /* what was not read of the listing goes with its socket */
+			cni_nft_close(&nft);
+			r = cni_nft_open(&nft);
+			if (r < 0)
+				break;
+		}
 		s->n = 0;
 		r = cni_nft_each_rule(&nft, FAMILY, TABLE, CHECKS, consider, s);
+		if (r == -EINTR)
+			continue;
 		if (r < 0 || s->n == 0)
 			break;
 		for (unsigned int i = 0; i < s->n; i++)

@@ -15,7 +15,9 @@
  * Masquerade what leaves the subnet of each address of a result. Makes the table and chains if they
  * are not there.
  *
- * @param net, containerid, ifname  the attachment that owns the rules
+ * @param net          network, with container and interface the attachment that owns the rules
+ * @param containerid  container
+ * @param ifname       interface
  * @return 0; negative errno: nothing was changed
  */
 int cni_masq_add(const char *net, const char *containerid, const char *ifname,

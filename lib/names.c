@@ -61,7 +61,11 @@ int cni_ifname_check(const char *ifname, struct cni_error *err)
 		cni_fail(err, CNI_E_ENV, 0, "interface name contains %%");
 		return -EINVAL;
 	}
-	return *ifname ? 0 : cni_fail(err, CNI_E_ENV, 0, "interface name is empty");
+	if (!*ifname) {
+		cni_fail(err, CNI_E_ENV, 0, "interface name is empty");
+		return -EINVAL;
+	}
+	return 0;
 }
 
 bool cni_name_is_path_component(const char *name)

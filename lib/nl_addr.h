@@ -13,11 +13,11 @@
  * @param flags  IFA_F_*, as IFA_F_NODAD; 0 = none
  * @return 0; -EEXIST if the link has it already
  */
-int cni_addr_add(struct cni_nl *nl, int ifindex, const struct cni_prefix *addr,
+int cni_addr_add(struct cni_nl *nl, int ifindex, const struct cni_prefix *p,
 		 unsigned int flags) cni_must_check;
 
 /** @return 0; -EADDRNOTAVAIL if the link does not have it */
-int cni_addr_del(struct cni_nl *nl, int ifindex, const struct cni_prefix *addr) cni_must_check;
+int cni_addr_del(struct cni_nl *nl, int ifindex, const struct cni_prefix *p) cni_must_check;
 
 /**
  * Ask, without a dump, whether a link has an address with just this prefix length.
@@ -26,7 +26,7 @@ int cni_addr_del(struct cni_nl *nl, int ifindex, const struct cni_prefix *addr) 
  * @return 1 if so; 0 if not, or if it can't be told without a dump; negative errno
  */
 int cni_addr_present(struct cni_nl *nl, int ifindex, const char *ifname,
-		     const struct cni_prefix *addr) cni_must_check;
+		     const struct cni_prefix *p) cni_must_check;
 
 /** Addresses of one link. `{0}` is the empty list. */
 struct cni_addr_list {

@@ -161,18 +161,23 @@ int cni_bridge_create(struct cni_nl *nl, const char *name, unsigned int mtu)
 	return set_mac(link, mac) < 0 ? -ENOMEM : create(nl, link);
 }
 
+/* By RTM_NEWLINK of an existing link: RTM_SETLINK of the bridge family takes no name, only an index. */
 int cni_bridge_port_set_hairpin(struct cni_nl *nl, const char *port, bool on)
 {
-	struct ifinfomsg ifi = { .ifi_family = AF_BRIDGE };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_SETLINK, 0);
-	struct nlattr *info;
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+	struct nlattr *info, *data;
 
 	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
 	    nla_put_string(msg, IFLA_IFNAME, port) < 0)
 		return -ENOMEM;
-	info = nla_nest_start(msg, IFLA_PROTINFO | NLA_F_NESTED);
-	if (!info || nla_put_u8(msg, IFLA_BRPORT_MODE, on) < 0)
+	info = nla_nest_start(msg, IFLA_LINKINFO);
+	if (!info || nla_put_string(msg, IFLA_INFO_SLAVE_KIND, "bridge") < 0)
 		return -ENOMEM;
+	data = nla_nest_start(msg, IFLA_INFO_SLAVE_DATA);
+	if (!data || nla_put_u8(msg, IFLA_BRPORT_MODE, on) < 0)
+		return -ENOMEM;
+	nla_nest_end(msg, data);
 	nla_nest_end(msg, info);
 	return cni_nl_request(nl, msg, NULL, NULL);
 }

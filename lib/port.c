@@ -79,16 +79,17 @@ int cni_port_finish(struct cni_port *port, struct cni_error *err)
 {
 	int r;
 
-	r = cni_link_set_group(port->host, port->host_name, 0);
-	if (r < 0)
-		return cni_nl_fail(port->host, err, r, "failed to finish port \"%s\"",
-				   port->host_name);
 	r = cni_link_wait_up(port->host, port->host_name, UP_TIMEOUT_MS, &port->host_end, err);
 	if (r == -ETIMEDOUT) {
 		cni_fail(err, CNI_E_INTERNAL, 0, "bridge port in error state: down");
 		cni_error_detail(err, "%s did not come up", port->host_name);
-	} else if (r < 0) {
-		cni_nl_fail(port->host, err, r, "failed to lookup \"%s\"", port->host_name);
+		return r;
 	}
-	return r;
+	if (r < 0)
+		return cni_nl_fail(port->host, err, r, "failed to lookup \"%s\"", port->host_name);
+	/* Last: an ADD that is killed while it waits has to be cleared up by the next one, too. */
+	r = cni_link_set_group(port->host, port->host_name, 0);
+	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to finish port \"%s\"",
+				   port->host_name)
+		     : 0;
 }

@@ -41,7 +41,7 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 int cni_port_is_leftover(struct cni_nl *host, struct cni_nl *sbox, const char *ifname);
 
 /**
- * Finish: the attachment is live from here on. Waits until the port forwards.
+ * Finish: wait until the port forwards, then the attachment is live.
  * @return 0 and port->host_end; -ETIMEDOUT if it does not come up
  */
 int cni_port_finish(struct cni_port *port, struct cni_error *err) cni_must_check;

@@ -44,6 +44,7 @@ static int read_range(json_t *obj, struct cni_range *ret, struct cni_error *err)
 	*ret = (struct cni_range){ 0 };
 	if (in.subnet && cni_prefix_parse(in.subnet, &ret->subnet) < 0)
 		return cni_invalid(err, "invalid CIDR address: %s", in.subnet);
+	ret->mapped = ret->subnet.ip.family == AF_INET && strchr(in.subnet, ':');
 	r = read_optional_ip(in.start, &ret->start, err);
 	if (r == 0)
 		r = read_optional_ip(in.end, &ret->end, err);
@@ -117,6 +118,7 @@ static int check_range(struct cni_range *range, struct cni_error *err)
 {
 	struct cni_ip network = cni_prefix_network(&range->subnet);
 	struct cni_ip last = cni_prefix_last(&range->subnet), second = network;
+	bool start_given = range->start.family != AF_UNSPEC;
 	char text[CNI_PREFIX_STRLEN];
 
 	if (range->subnet.ip.family == AF_UNSPEC)
@@ -124,6 +126,8 @@ static int check_range(struct cni_range *range, struct cni_error *err)
 	if (range->subnet.len > cni_ip_bits(&network) - 2)
 		return cni_invalid(err, "Network %s too small to allocate from",
 				   cni_prefix_format(&range->subnet, text));
+	if (range->mapped)
+		return cni_invalid(err, "IPNet IP and Mask version mismatch");
 	if (cni_ip_cmp(&network, &range->subnet.ip) != 0)
 		return cni_invalid(err,
 				   "Network has host bits set. For a subnet mask of length %u the "
@@ -132,7 +136,7 @@ static int check_range(struct cni_range *range, struct cni_error *err)
 	(void)!cni_ip_next(&second);
 	if (range->gateway.family == AF_UNSPEC)
 		range->gateway = second;
-	if (range->start.family == AF_UNSPEC)
+	if (!start_given)
 		range->start = second;
 	else if (!cni_prefix_contains(&range->subnet, &range->start))
 		return outside("RangeStart", &range->start, &range->subnet, err);
@@ -144,7 +148,8 @@ static int check_range(struct cni_range *range, struct cni_error *err)
 		return outside("RangeEnd", &range->end, &range->subnet, err);
 	}
 	if (cni_ip_cmp(&range->start, &range->end) > 0)
-		return outside("RangeStart", &range->start, &range->subnet, err);
+		return start_given ? outside("RangeStart", &range->start, &range->subnet, err)
+				   : outside("RangeEnd", &range->end, &range->subnet, err);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 struct cni_range {
 	struct cni_prefix subnet; /**< network address and length */
 	struct cni_ip start, end, gateway;
+	bool mapped; /**< the subnet was written as v4-mapped, which the Go plugin refuses */
 };
 
 /** Alternatives: one address is handed out of the whole set. */

@@ -36,12 +36,12 @@ void cni_result_done(struct cni_result *res)
 }
 
 /* Make the list one longer; the new last element is zero. */
-static void *grow(void *list, size_t *n, size_t size)
+static void *grow(void *list, size_t n, size_t size)
 {
-	char *more = realloc(list, (*n + 1) * size);
+	char *more = realloc(list, (n + 1) * size);
 
 	if (more)
-		memset(more + *n * size, 0, size);
+		memset(more + n * size, 0, size);
 	return more;
 }
 
@@ -56,7 +56,7 @@ static bool copy_text(char **to, const char *from)
 int cni_result_add_iface(struct cni_result *res, const char *name, const char *mac,
 			 const char *sandbox)
 {
-	struct cni_iface *list = grow(res->ifaces, &res->n_ifaces, sizeof(*list)), *last;
+	struct cni_iface *list = grow(res->ifaces, res->n_ifaces, sizeof(*list)), *last;
 
 	if (!list)
 		return -ENOMEM;
@@ -73,7 +73,7 @@ int cni_result_add_iface(struct cni_result *res, const char *name, const char *m
 
 int cni_result_add_ip(struct cni_result *res, const struct cni_ipconf *ip)
 {
-	struct cni_ipconf *list = grow(res->ips, &res->n_ips, sizeof(*list));
+	struct cni_ipconf *list = grow(res->ips, res->n_ips, sizeof(*list));
 
 	if (!list)
 		return -ENOMEM;
@@ -84,7 +84,7 @@ int cni_result_add_ip(struct cni_result *res, const struct cni_ipconf *ip)
 
 int cni_result_add_route(struct cni_result *res, const struct cni_route *route)
 {
-	struct cni_route *list = grow(res->routes, &res->n_routes, sizeof(*list));
+	struct cni_route *list = grow(res->routes, res->n_routes, sizeof(*list));
 
 	if (!list)
 		return -ENOMEM;

@@ -93,6 +93,6 @@ void cni_sha512_hex(const void *data, size_t len, char ret[static CNI_SHA512_HEX
 		last[padded - 1 - i] = (uint8_t)((uint64_t)len * 8 >> 8 * i);
 	for (size_t i = 0; i < padded; i += BLOCK)
 		block(h, last + i);
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		snprintf(ret + i * 16, 17, "%016llx", (unsigned long long)h[i]);
 }

@@ -158,10 +158,12 @@ int cni_store_each(struct cni_store *store, int (*fn)(const struct cni_lease *le
 		return cni_fail(err, CNI_E_INTERNAL, -r, "failed to read lease store");
 	}
 	while (r == 0 && (entry = readdir(dir))) {
-		char text[LEASE_MAX];
+		char text[LEASE_MAX], name[CNI_IP_STRLEN];
 		struct cni_lease lease;
 
+		/* Only the canonical name: "::ffff:10.0.0.1" is not the lease of 10.0.0.1. */
 		if (cni_ip_parse(entry->d_name, &lease.ip) == 0 &&
+		    strcmp(cni_ip_format(&lease.ip, name), entry->d_name) == 0 &&
 		    read_small(store->dir, entry->d_name, text, sizeof(text)) > 0 &&
 		    parse_lease(text, &lease))
 			r = fn(&lease, ctx);
@@ -270,7 +272,7 @@ int cni_store_release(struct cni_store *store, const struct cni_ip *ip, struct c
 
 void cni_store_last(struct cni_store *store, size_t set, struct cni_ip *ret)
 {
-	char name[40], text[CNI_IP_STRLEN];
+	char name[40], text[CNI_IP_STRLEN + 1]; /* one more, to see what is too long */
 
 	*ret = (struct cni_ip){ 0 };
 	snprintf(name, sizeof(name), "last_reserved_ip.%zu", set);

@@ -528,7 +528,7 @@ static int bridge_check(const struct cni_args *args, struct cni_error *err)
 {
 	cni_auto(ends) struct bridge_ends e = BRIDGE_ENDS_INIT;
 	cni_auto(result) struct cni_result prev = { 0 };
-	struct cni_link br, cont;
+	struct cni_link br = { 0 }, cont;
 	struct bridge_conf c;
 	int r;
 
