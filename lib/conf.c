@@ -103,7 +103,7 @@ int cni_conf_apply_dns(const struct cni_args *args, struct cni_result *res, stru
 	return cni_result_set_dns(res, dns, err);
 }
 
-int cni_conf_mac(const struct cni_args *args, const char **ret, char buf[static 64],
+int cni_conf_mac(const struct cni_args *args, uint8_t ret[static CNI_MAC_LEN],
 		 struct cni_error *err)
 {
 	struct cni_env_arg known[] = { { .key = "MAC" }, { .key = NULL } };
@@ -111,20 +111,29 @@ int cni_conf_mac(const struct cni_args *args, const char **ret, char buf[static 
 		json_object_get(object_at(args, "args", "cni"), "mac"),
 		object_at(args, "runtimeConfig", "mac"),
 	};
+	char buf[64]; /* what does not fit is no MAC, also when it is cut */
+	const char *text = buf;
 	int r;
 
 	r = cni_env_args_read(args->cni_args, known, err);
 	if (r < 0)
 		return r;
-	snprintf(buf, 64, "%.*s", (int)known[0].len, known[0].value ? known[0].value : "");
-	*ret = buf;
+	snprintf(buf, sizeof(buf), "%.*s", (int)known[0].len, known[0].value ? known[0].value : "");
 	for (size_t i = 0; i < CNI_ARRAY_SIZE(sources); i++) {
 		if (sources[i] && !json_is_string(sources[i]))
 			return cni_invalid(err, "mac: expected a string");
 		if (json_string_length(sources[i]))
-			*ret = json_string_value(sources[i]);
+			text = json_string_value(sources[i]);
 	}
-	return 0;
+	if (!*text)
+		return 0;
+	if (cni_mac_parse(text, ret) < 0)
+		return cni_invalid(err, "failed to make veth pair: address %s: invalid MAC address",
+				   text);
+	if (ret[0] & 1)
+		return cni_invalid(err, "failed to make veth pair: address %s is a multicast MAC",
+				   text);
+	return 1;
 }
 
 /* Go's rule for booleans in CNI_ARGS: 1, true, 0, false, whatever their case. */

@@ -40,10 +40,10 @@ int cni_conf_apply_dns(const struct cni_args *args, struct cni_result *res,
  * The MAC asked for the container's interface: runtimeConfig.mac, else args.cni.mac, else CNI_ARGS
  * MAC. Reads CNI_ARGS and so reports what is wrong there, also when the MAC is found elsewhere.
  *
- * @param ret  borrowed text, not yet parsed; "" if none was asked for
- * @return 0; -EINVAL
+ * @param ret  a unicast MAC; set if the result is 1
+ * @return 1 if one was asked for; 0 if none; -EINVAL
  */
-int cni_conf_mac(const struct cni_args *args, const char **ret, char buf[static 64],
+int cni_conf_mac(const struct cni_args *args, uint8_t ret[static CNI_MAC_LEN],
 		 struct cni_error *err) cni_must_check;
 
 /** A key that a plugin knows in CNI_ARGS. */

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -172,6 +173,27 @@ static size_t copy_string(const char *p, size_t left, struct cni_buf *out)
 	return i + 1;
 }
 
+/*
+ * Copy the number token at `p`. One that no C type holds becomes a large real: Go minds such a
+ * number only where a key that it knows has it, and there an integer is wanted.
+ */
+static size_t copy_number(const char *p, size_t left, struct cni_buf *out)
+{
+	char token[512];
+	size_t n = 0;
+
+	while (n < left && n < sizeof(token) - 1 && p[n] && strchr("+-.0123456789eE", p[n]))
+		n++;
+	memcpy(token, p, n);
+	token[n] = '\0';
+	errno = 0;
+	if (strpbrk(token, ".eE") ? isinf(strtod(token, NULL)) : (strtoll(token, NULL, 10), errno))
+		cni_buf_add(out, "1e300", 5);
+	else
+		cni_buf_add(out, p, n);
+	return n;
+}
+
 /* Every key gets a number of this form, so that jansson keeps repeated ones apart. */
 #define KEY_NUMBER "%08u:"
 #define KEY_NUMBER_LEN 9
@@ -188,6 +210,10 @@ static void rewrite(const char *text, size_t len, struct cni_buf *out)
 	while (i < len) {
 		size_t at = out->len, next;
 
+		if (text[i] == '-' || (text[i] >= '0' && text[i] <= '9')) {
+			i += copy_number(text + i, len - i, out);
+			continue;
+		}
 		if (text[i] != '"') {
 			cni_buf_add(out, text + i++, 1);
 			continue;

@@ -75,7 +75,7 @@ int cni_port_is_leftover(struct cni_nl *host, struct cni_nl *sbox, const char *i
 	       end.group == CNI_PORT_UNFINISHED;
 }
 
-int cni_port_finish(struct cni_port *port, struct cni_error *err)
+int cni_port_wait(struct cni_port *port, struct cni_error *err)
 {
 	int r;
 
@@ -83,12 +83,16 @@ int cni_port_finish(struct cni_port *port, struct cni_error *err)
 	if (r == -ETIMEDOUT) {
 		cni_fail(err, CNI_E_INTERNAL, 0, "bridge port in error state: down");
 		cni_error_detail(err, "%s did not come up", port->host_name);
-		return r;
+	} else if (r < 0) {
+		cni_nl_fail(port->host, err, r, "failed to lookup \"%s\"", port->host_name);
 	}
-	if (r < 0)
-		return cni_nl_fail(port->host, err, r, "failed to lookup \"%s\"", port->host_name);
-	/* Last: an ADD that is killed while it waits has to be cleared up by the next one, too. */
-	r = cni_link_set_group(port->host, port->host_name, 0);
+	return r;
+}
+
+int cni_port_finish(struct cni_port *port, struct cni_error *err)
+{
+	int r = cni_link_set_group(port->host, port->host_name, 0);
+
 	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to finish port \"%s\"",
 				   port->host_name)
 		     : 0;

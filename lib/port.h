@@ -41,8 +41,15 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 int cni_port_is_leftover(struct cni_nl *host, struct cni_nl *sbox, const char *ifname);
 
 /**
- * Finish: wait until the port forwards, then the attachment is live.
+ * Wait until the port forwards.
  * @return 0 and port->host_end; -ETIMEDOUT if it does not come up
+ */
+int cni_port_wait(struct cni_port *port, struct cni_error *err) cni_must_check;
+
+/**
+ * The attachment is live from here on. Last of all: an ADD that is killed before has to be cleared up
+ * by the next one.
+ * @return 0; negative errno
  */
 int cni_port_finish(struct cni_port *port, struct cni_error *err) cni_must_check;
 

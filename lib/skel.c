@@ -288,12 +288,15 @@ static int serve_request(const char *command, int out, struct cni_args *args, st
 	return r;
 }
 
-/* Descriptors 0 to 2 are open from here on, so that no file of ours can be mistaken for one. */
+/*
+ * Descriptors 0 to 2 are open from here on, so that no file of ours can be mistaken for one. A stdout
+ * that was closed is open for reading only: a result then fails to be written, and is not lost unseen.
+ */
 static void open_standard_streams(void)
 {
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0)
-			(void)!open("/dev/null", O_RDWR); /* takes the lowest: this one */
+		if (fcntl(fd, F_GETFD) < 0) /* open(2) takes the lowest: this one */
+			(void)!open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);
 }
 
 int cni_serve(const struct cni_plugin *plugin, const struct cni_plugin *const *siblings)

@@ -91,26 +91,6 @@ static int bridge_check_values(struct bridge_conf *c, struct cni_error *err)
 	return 0;
 }
 
-static int bridge_read_mac(const struct cni_args *args, struct bridge_conf *c,
-			   struct cni_error *err)
-{
-	char buf[64];
-	const char *mac;
-	int r;
-
-	r = cni_conf_mac(args, &mac, buf, err);
-	if (r < 0 || !*mac)
-		return r;
-	if (cni_mac_parse(mac, c->mac) < 0)
-		return cni_invalid(err, "failed to make veth pair: address %s: invalid MAC address",
-				   mac);
-	if (c->mac[0] & 1)
-		return cni_invalid(err, "failed to make veth pair: address %s is a multicast MAC",
-				   mac);
-	c->has_mac = true;
-	return 0;
-}
-
 static int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret,
 			    struct cni_error *err)
 {
@@ -156,8 +136,11 @@ static int bridge_read(const struct cni_args *args, struct bridge_conf *ret, str
 	r = bridge_check_values(ret, err);
 	if (r < 0)
 		return r;
-	r = bridge_read_mac(args, ret, err);
-	return r < 0 ? r : bridge_refuse_unsupported(ret, err);
+	r = cni_conf_mac(args, ret->mac, err);
+	if (r < 0)
+		return r;
+	ret->has_mac = r > 0;
+	return bridge_refuse_unsupported(ret, err);
 }
 
 /* ---- the two ends of the work: sockets here and in the container ---- */
@@ -332,12 +315,16 @@ static int bridge_masquerade(const struct cni_args *args, const struct cni_resul
 	return r;
 }
 
-static int bridge_list_ifaces(const struct cni_args *args, const struct cni_link *br,
-			      const struct cni_port *port, struct cni_result *res)
+/* The interfaces of the result. A bridge that is not of our making may have changed its MAC. */
+static int bridge_list_ifaces(const struct cni_args *args, struct cni_nl *host, struct cni_link *br,
+			      bool bare, const struct cni_port *port, struct cni_result *res,
+			      struct cni_error *err)
 {
 	char mac[CNI_MAC_STRLEN];
-	int r;
+	int r = bare ? 0 : cni_link_get_index(host, br->index, br);
 
+	if (r < 0)
+		return cni_nl_fail(host, err, r, "failed to lookup bridge");
 	r = cni_result_add_iface(res, br->name, cni_mac_format(br->mac, mac), NULL);
 	if (r == 0)
 		r = cni_result_add_iface(res, port->host_name,
@@ -419,12 +406,13 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 		   : bridge_set_up(&e, &port, err);
 	if (r < 0)
 		return r;
-	r = cni_port_finish(&port, err);
-	if (r < 0)
-		return r;
-	r = bridge_list_ifaces(args, &br, &port, res);
+	r = cni_port_wait(&port, err);
+	if (r == 0)
+		r = bridge_list_ifaces(args, &e.host, &br, gw.bare, &port, res, err);
 	if (r == 0)
 		r = cni_conf_apply_dns(args, res, err);
+	if (r == 0)
+		r = cni_port_finish(&port, err);
 	if (r == 0)
 		cni_undo_disarm(&undo);
 	return r;

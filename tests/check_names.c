@@ -1,0 +1,209 @@
+/*
+ * Names: container IDs, network and interface names, host ends, owners and comments of rules.
+ */
+#include "names.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+START_TEST(a_name_is_letters_digits_and_three_marks)
+{
+	static const char *const good[] = {
+		"a", "Z", "0", "a.b", "a_b", "a-b", "0-_.", "9z", "a..", "net1",
+	};
+	static const char *const bad[] = {
+		"",    "_a",  ".a",   "-a",  "a b",	 "a/b", "a\n",	 "\na",
+		"a:b", "a@b", "a\tb", "a%b", "\xc3\xa4", "a+b", "a\x7f", "..",
+	};
+	char longest[301];
+
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(good); i++)
+		ck_assert_msg(cni_name_is_valid(good[i]), "\"%s\" is refused", good[i]);
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(bad); i++)
+		ck_assert_msg(!cni_name_is_valid(bad[i]), "\"%s\" is accepted", bad[i]);
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	ck_assert(cni_name_is_valid(longest));
+	for (int c = 1; c < 256; c++) {
+		char text[] = { 'a', (char)c, '\0' };
+		bool want = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			    (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+
+		ck_assert_msg(cni_name_is_valid(text) == want, "byte %d", c);
+	}
+}
+END_TEST
+
+static const struct {
+	const char *name, *msg, *details;
+} ifnames[] = {
+	{ "eth0", NULL, NULL },
+	{ "-x", NULL, NULL },
+	{ "a.b", NULL, NULL },
+	{ "...", NULL, NULL },
+	{ "123456789012345", NULL, NULL },
+	{ "\xc3\xa4\xc3\xb6\xc3\xbc", NULL, NULL },
+	{ "\xff\xfe", NULL, NULL },
+	{ "a\xe2\x80\x8b", NULL, NULL }, /* zero width space is no white space */
+	{ "1234567890123456", "interface name is too long",
+	  "interface name should be less than 16 characters" },
+	{ "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4",
+	  "interface name is too long", "interface name should be less than 16 characters" },
+	{ ".", "interface name is . or ..", "" },
+	{ "..", "interface name is . or ..", "" },
+	{ "a/b", "interface name contains / or : or whitespace characters", "" },
+	{ "eth0:1", "interface name contains / or : or whitespace characters", "" },
+	{ "a b", "interface name contains / or : or whitespace characters", "" },
+	{ "a\t", "interface name contains / or : or whitespace characters", "" },
+	{ "a\n", "interface name contains / or : or whitespace characters", "" },
+	{ "\va", "interface name contains / or : or whitespace characters", "" },
+	{ "\fa", "interface name contains / or : or whitespace characters", "" },
+	{ "a\r", "interface name contains / or : or whitespace characters", "" },
+	{ "a\xc2\x85", "interface name contains / or : or whitespace characters", "" },
+	{ "a\xc2\xa0", "interface name contains / or : or whitespace characters", "" },
+	{ "a\xe1\x9a\x80", "interface name contains / or : or whitespace characters", "" },
+	{ "a\xe2\x80\x80", "interface name contains / or : or whitespace characters", "" },
+	{ "a\xe2\x80\x8a", "interface name contains / or : or whitespace characters", "" },
+	{ "a\xe2\x80\xa8", "interface name contains / or : or whitespace characters", "" },
+	{ "a\xe2\x80\xa9", "interface name contains / or : or whitespace characters", "" },
+	{ "a\xe2\x80\xaf", "interface name contains / or : or whitespace characters", "" },
+	{ "a\xe2\x81\x9f", "interface name contains / or : or whitespace characters", "" },
+	{ "a\xe3\x80\x80", "interface name contains / or : or whitespace characters", "" },
+	/* Stricter than the Go plugins: the kernel would choose another name. */
+	{ "eth%d", "interface name contains %", "" },
+	{ "", "interface name is empty", "" },
+};
+
+START_TEST(an_interface_name_follows_the_kernels_rules)
+{
+	struct cni_error err = { 0 };
+	int r = cni_ifname_check(ifnames[_i].name, &err);
+
+	if (!ifnames[_i].msg) {
+		ck_assert_int_eq(r, 0);
+		ck_assert(!err.set);
+		return;
+	}
+	ck_assert_int_lt(r, 0);
+	ck_assert_uint_eq(err.code, CNI_E_ENV);
+	ck_assert_str_eq(err.msg, ifnames[_i].msg);
+	ck_assert_str_eq(err.details, ifnames[_i].details);
+}
+END_TEST
+
+START_TEST(a_refused_interface_name_is_invalid)
+{
+	ck_assert_int_eq(cni_ifname_check("a/b", NULL), -EINVAL);
+	ck_assert_int_eq(cni_ifname_check("1234567890123456", NULL), -EINVAL);
+	ck_assert_int_eq(cni_ifname_check("..", NULL), -EINVAL);
+	ck_assert_int_eq(cni_ifname_check("", NULL), -EINVAL);
+}
+END_TEST
+
+START_TEST(a_path_component_stays_in_its_directory)
+{
+	static const char *const bad[] = { "", ".", "..", "a/b", "/", "/a", "../a", "a/" };
+	static const char *const good[] = { "a", "...", "..a", ".a", "a.", " " };
+
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(bad); i++)
+		ck_assert_msg(!cni_name_is_path_component(bad[i]), "\"%s\"", bad[i]);
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(good); i++)
+		ck_assert_msg(cni_name_is_path_component(good[i]), "\"%s\"", good[i]);
+}
+END_TEST
+
+START_TEST(a_host_end_is_veth_and_eight_digits)
+{
+	char name[CNI_VETH_NAME_LEN], other[CNI_VETH_NAME_LEN];
+	bool differ = false;
+
+	cni_veth_name(other);
+	for (int i = 0; i < 100; i++) {
+		cni_veth_name(name);
+		ck_assert_uint_eq(strlen(name), 12);
+		ck_assert(strncmp(name, "veth", 4) == 0);
+		ck_assert_uint_eq(strspn(name + 4, "0123456789abcdef"), 8);
+		differ = differ || strcmp(name, other) != 0;
+	}
+	ck_assert(differ);
+}
+END_TEST
+
+START_TEST(an_owner_is_two_hashes)
+{
+	char owner[CNI_OWNER_LEN];
+
+	ck_assert_int_eq(cni_owner("c1net", "ctr1", "eth0", owner), 0);
+	ck_assert_str_eq(owner, "4ba47a0e64c250d8-7883a6f9ce71eedb");
+	ck_assert_int_eq(cni_owner("c1net", "ctr1", "eth1", owner), 0);
+	ck_assert_str_eq(owner, "4ba47a0e64c250d8-148ce14770d00f64");
+}
+END_TEST
+
+START_TEST(a_comment_is_what_the_go_plugin_writes)
+{
+	char comment[CNI_COMMENT_LEN];
+
+	ck_assert_int_eq(cni_owner_comment("c1net", "ctr1", "eth0", comment), 0);
+	ck_assert_str_eq(comment,
+			 "4ba47a0e64c250d8-7883a6f9ce71eedb, net: c1net, if: eth0, id: ctr1");
+}
+END_TEST
+
+START_TEST(a_comment_loses_double_quotes_only_from_its_text)
+{
+	char comment[CNI_COMMENT_LEN], owner[CNI_OWNER_LEN], plain[CNI_OWNER_LEN];
+
+	ck_assert_int_eq(cni_owner_comment("c1net", "ctr1", "e\"th\"0", comment), 0);
+	ck_assert_int_eq(cni_owner("c1net", "ctr1", "e\"th\"0", owner), 0);
+	ck_assert_int_eq(cni_owner("c1net", "ctr1", "eth0", plain), 0);
+	ck_assert_str_ne(owner, plain);
+	ck_assert_int_eq(strncmp(comment, owner, strlen(owner)), 0);
+	ck_assert_str_eq(comment + strlen(owner), ", net: c1net, if: eth0, id: ctr1");
+}
+END_TEST
+
+START_TEST(a_comment_is_cut_to_128_bytes)
+{
+	/* After the owner (33), ", net: n" (8), ", if: eth0" (10) and ", id: " (6): 71 are left. */
+	for (int len = 69; len < 300; len++) {
+		char id[301], comment[CNI_COMMENT_LEN + 1];
+		size_t n = len < 71 ? (size_t)len : 71;
+
+		for (int i = 0; i < len; i++)
+			id[i] = (char)('a' + i % 26);
+		id[len] = '\0';
+		comment[CNI_COMMENT_LEN] = 'x';
+		ck_assert_int_eq(cni_owner_comment("n", id, "eth0", comment), 0);
+		ck_assert_uint_eq(strlen(comment), 57 + n);
+		ck_assert_int_eq(strncmp(comment + 57, id, n), 0);
+		ck_assert_int_eq(comment[CNI_COMMENT_LEN], 'x');
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("names");
+	TCase *tc = tcase_create("names");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, tc);
+	tcase_add_test(tc, a_name_is_letters_digits_and_three_marks);
+	tcase_add_loop_test(tc, an_interface_name_follows_the_kernels_rules, 0,
+			    CNI_ARRAY_SIZE(ifnames));
+	tcase_add_test(tc, a_refused_interface_name_is_invalid);
+	tcase_add_test(tc, a_path_component_stays_in_its_directory);
+	tcase_add_test(tc, a_host_end_is_veth_and_eight_digits);
+	tcase_add_test(tc, an_owner_is_two_hashes);
+	tcase_add_test(tc, a_comment_is_what_the_go_plugin_writes);
+	tcase_add_test(tc, a_comment_loses_double_quotes_only_from_its_text);
+	tcase_add_test(tc, a_comment_is_cut_to_128_bytes);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
