@@ -45,7 +45,7 @@ static json_t *keep_json(json_t *j)
 	return j;
 }
 
-static char *vfmt(const char *format, va_list ap)
+__attribute__((format(printf, 1, 0))) static char *vfmt(const char *format, va_list ap)
 {
 	char *text = NULL;
 
