@@ -33,7 +33,7 @@ static void begin(struct cni_nft *nft)
 int cni_nft_open(struct cni_nft *nft)
 {
 	*nft = (struct cni_nft){ .seq = (uint32_t)time(NULL) };
-	nft->buf = malloc(BATCH_SIZE + MESSAGE_MAX);
+	nft->buf = calloc(1, BATCH_SIZE + MESSAGE_MAX); /* libmnl leaves padding as it is */
 	if (!nft->buf)
 		return -ENOMEM;
 	nft->sk = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
@@ -365,7 +365,7 @@ int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, c
 {
 	struct nftnl_rule *which = cni_nft_rule(family, table, chain, "");
 	struct each each = { fn, ctx };
-	cni_auto(free) char *buf = malloc(32768);
+	cni_auto(free) char *buf = calloc(1, 32768);
 	uint32_t seq = nft->seq++;
 	struct nlmsghdr *h;
 	int r = -ENOMEM;
