@@ -9,7 +9,7 @@
 #ifndef CNI_MASQ_H
 #define CNI_MASQ_H
 
-#include "result.h"
+#include "plugin.h"
 
 /**
  * Masquerade what leaves the subnet of each address of a result. Makes the table and chains if they
@@ -31,11 +31,9 @@ int cni_masq_del(const char *net, const char *containerid, const char *ifname,
 		 struct cni_error *err) cni_must_check;
 
 /**
- * Remove every rule of a network whose owner is not to be kept.
- * @param keep  asked with the owner text of each rule (CNI_OWNER_LEN - 1 bytes)
+ * Remove every rule of a network that belongs to no valid attachment (conf.h, cni_conf_next_valid).
  * @return 0; negative errno
  */
-int cni_masq_gc(const char *net, bool (*keep)(const char *owner, void *ctx), void *ctx,
-		struct cni_error *err) cni_must_check;
+int cni_masq_gc(const struct cni_args *args, struct cni_error *err) cni_must_check;
 
 #endif

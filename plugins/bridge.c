@@ -544,25 +544,11 @@ static int bridge_check(const struct cni_args *args, struct cni_error *err)
 
 /* ---- GC, STATUS ---- */
 
-static bool bridge_is_valid(const char *comment, void *ctx)
-{
-	const struct cni_args *args = ctx;
-	struct cni_valid valid;
-	char owner[CNI_OWNER_LEN];
-	size_t at = 0;
-
-	while (cni_conf_next_valid(args, &at, &valid))
-		if (cni_owner(args->name, valid.containerid, valid.ifname, owner) < 0 ||
-		    strncmp(comment, owner, strlen(owner)) == 0)
-			return true;
-	return false;
-}
-
 static int bridge_gc(const struct cni_args *args, struct cni_error *err)
 {
 	int known = cni_conf_knows_valid(args, err);
 	int ipam = known < 0 ? known : cni_ipam_ask(args, CNI_GC, err);
-	int masq = known > 0 ? cni_masq_gc(args->name, bridge_is_valid, (void *)args, err) : 0;
+	int masq = known > 0 ? cni_masq_gc(args, err) : 0;
 
 	return ipam < 0 ? ipam : masq;
 }
