@@ -118,8 +118,6 @@ static int sweep(struct sweep *s, struct cni_error *err)
 	int tries = DELETE_TRIES, r;
 
 	r = cni_nft_open(&nft);
-	if (r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT)
-		return 0;
 	while (r == 0 || ((r == -ENOENT || r == -EINTR) && tries-- > 0)) {
 		if (r == -EINTR) { /* what was not read of the listing goes with its socket */
 			cni_nft_close(&nft);
@@ -139,6 +137,8 @@ static int sweep(struct sweep *s, struct cni_error *err)
 		if (r == 0 && s->n < DELETE_MAX)
 			break;
 	}
+	if (r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT)
+		return 0; /* no nf_tables in this kernel: no rules */
 	return r < 0 ? failed(err, r, "remove masquerade rules") : 0;
 }
 

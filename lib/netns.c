@@ -38,6 +38,11 @@ int cni_netns_open(const char *path, int *ret, struct cni_error *err)
 	return 0;
 }
 
+bool cni_netns_is_gone(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -EINVAL;
+}
+
 bool cni_netns_same(const char *a, const char *b)
 {
 	struct stat x, y;

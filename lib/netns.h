@@ -15,12 +15,20 @@
  *
  * @param path  as in CNI_NETNS; must lead to an nsfs or procfs file
  * @param ret   close-on-exec descriptor, on success only
- * @return 0; -ENOENT if the path does not exist (a dead container's); other negative errno
+ * @return 0; -ENOENT if the path does not exist; -EINVAL if what is there is no namespace; other
+ *         negative errno
  */
 int cni_netns_open(const char *path, int *ret, struct cni_error *err) cni_must_check;
 
 /** @return whether @p path leads to the very namespace this process is in; false if it leads nowhere */
 bool cni_netns_is_own(const char *path);
+
+/**
+ * @param r  what cni_netns_open returned
+ * @return whether the namespace is gone, with all that was in it: no such path, or just the file that
+ *         it was mounted on
+ */
+bool cni_netns_is_gone(int r);
 
 /** @return whether two paths are the same text, or lead to the same namespace */
 bool cni_netns_same(const char *a, const char *b);

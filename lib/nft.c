@@ -385,5 +385,8 @@ int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, c
 		}
 	}
 	nftnl_rule_free(which);
+	/* nfnetlink's answer for a subsystem that is not there. */
+	if (r == -EINVAL || r == -EOPNOTSUPP)
+		r = -EPROTONOSUPPORT;
 	return r == -ENOENT ? 0 : r;
 }

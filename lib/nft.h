@@ -77,7 +77,8 @@ int cni_nft_commit(struct cni_nft *nft) cni_must_check;
 /**
  * Call @p fn for each rule of one chain with its comment ("" if it has none). A dump, filtered by the
  * kernel.
- * @return 0, also if the chain does not exist; negative errno
+ * @return 0, also if the chain does not exist; -EPROTONOSUPPORT if the kernel has no nf_tables;
+ *         negative errno
  */
 int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
 		      void (*fn)(uint64_t handle, const char *comment, void *ctx),

@@ -120,7 +120,11 @@ static int read_config(struct cni_buf *in, struct cni_args *args, struct cni_err
 	return 0;
 }
 
-static int check_netns(const struct cni_args *args, struct cni_error *err)
+/*
+ * CNI_NETNS must not lead to the namespace we are in: a path by process id does when the id has been
+ * used again. Told before any work. Only a DEL first frees what the attachment has outside of it.
+ */
+static int check_netns(struct cni_args *args, struct cni_error *err)
 {
 	const char *allowed = getenv("CNI_NETNS_OVERRIDE");
 	bool attachment = FOR(args->verb) & FOR_ATTACHMENT;
@@ -129,6 +133,13 @@ static int check_netns(const struct cni_args *args, struct cni_error *err)
 		return 0;
 	if (!cni_netns_is_own(args->netns))
 		return 0;
+	if (args->verb == CNI_DEL) {
+		struct cni_error ignored = { 0 };
+		struct cni_args elsewhere = *args;
+
+		elsewhere.netns = "";
+		(void)!cni_plugin_run(&elsewhere, NULL, &ignored);
+	}
 	cni_fail(err, CNI_E_NETNS, 0,
 		 "plugin's netns and netns from CNI_NETNS should not be the same");
 	cni_error_detail(err, "CNI_NETNS is %s; CNI_NETNS_OVERRIDE=1 allows it", args->netns);
@@ -312,6 +323,7 @@ int cni_serve(const struct cni_plugin *plugin, const struct cni_plugin *const *s
 		return print_usage(plugin);
 	open_standard_streams();
 	(void)signal(SIGPIPE, SIG_IGN); /* a runtime that is gone is an error of write(2) */
+	(void)signal(SIGCHLD, SIG_DFL); /* else waitpid(2) would not tell how a delegate ended */
 	out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		(void)close(STDOUT_FILENO);

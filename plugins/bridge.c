@@ -254,6 +254,9 @@ static int bridge_add_port(const struct cni_args *args, struct bridge_ends *e,
 		r = bridge_clear_leftover(args, e, err);
 		if (r == 0)
 			r = cni_port_create(&e->host, &e->sbox, &spec, undo, port, err);
+		if (r == -EEXIST)
+			cni_fail(err, CNI_E_INTERNAL, 0,
+				 "container veth name (\"%s\") already exists", args->ifname);
 	}
 	if (r < 0 || !c->hairpin)
 		return r;
@@ -430,8 +433,8 @@ static int bridge_delete_link(const struct cni_args *args, struct cni_error *err
 	if (!*args->netns)
 		return 0;
 	r = cni_netns_open(args->netns, &netns, &why);
-	if (r == -ENOENT)
-		return 0; /* the namespace took the interface along */
+	if (cni_netns_is_gone(r))
+		return 0; /* it took the interface along */
 	if (r < 0) {
 		*err = why;
 		return r;

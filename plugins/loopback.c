@@ -23,7 +23,6 @@ static void cni_auto_loopback(struct loopback *l)
 	cni_auto_fd(&l->netns);
 }
 
-/* -ENOENT, with nothing else wrong, if the namespace is gone. */
 static int loopback_open(const struct cni_args *args, struct loopback *l, struct cni_error *err)
 {
 	int r;
@@ -113,7 +112,7 @@ static int loopback_del(const struct cni_args *args, struct cni_error *err)
 	if (!*args->netns)
 		return 0;
 	r = loopback_open(args, &l, &why);
-	if (r == -ENOENT)
+	if (cni_netns_is_gone(r))
 		return 0;
 	if (r < 0) {
 		*err = why;

@@ -33,6 +33,78 @@ START_TEST(add_check_del)
 }
 END_TEST
 
+static const char masqueraded[] =
+	"{\"cniVersion\":\"1.0.0\",\"name\":\"net1\",\"type\":\"bridge\",\"bridge\":\"br0\","
+	"\"isGateway\":true,\"ipMasq\":true,"
+	"\"ipam\":{\"type\":\"host-local\",\"subnet\":\"10.1.0.0/24\"}}";
+
+static void assert_freed(void)
+{
+	ck_assert_int_ne(sh_status("ls /var/lib/cni/networks/net1/10.1.0.2"), 0);
+	ck_assert_int_ne(sh_status("nft list ruleset | grep -q 'id: ctr1'"), 0);
+}
+
+/* As after a crash between umount and unlink, or a reboot with a directory that stays. */
+START_TEST(del_succeeds_where_only_the_file_of_the_namespace_is_left)
+{
+	const char *netns = container_add("c1");
+
+	call_ok((struct call){ .command = "ADD", .netns = netns, .config = masqueraded });
+	container_del("c1");
+	sh("touch %s", netns);
+	call_fails((struct call){ .command = "ADD", .netns = netns, .config = masqueraded }, 999,
+		   "unknown FS magic");
+	call_ok((struct call){ .command = "DEL", .netns = netns, .config = masqueraded });
+	assert_freed();
+	call_ok((struct call){
+		.plugin = "loopback", .command = "DEL", .netns = netns, .config = masqueraded });
+}
+END_TEST
+
+/* A path by process id, used again by a process of the host: its links are not ours to delete. */
+START_TEST(del_in_our_own_namespace_frees_what_is_outside_and_says_so)
+{
+	const char *netns = container_add("c1");
+
+	call_ok((struct call){ .command = "ADD", .netns = netns, .config = masqueraded });
+	sh("ip link add eth0 type bridge");
+	call_fails((struct call){ .command = "DEL",
+				  .netns = "/proc/self/ns/net",
+				  .config = masqueraded },
+		   8, "should not be the same");
+	assert_freed();
+	sh("ip link show eth0");
+	sh_in("c1", "ip link show eth0");
+}
+END_TEST
+
+START_TEST(del_succeeds_on_a_kernel_without_nf_tables)
+{
+	/* What nfnetlink answers when asked for a subsystem that is not there. */
+	call_ok((struct call){ .command = "DEL",
+			       .config = plain,
+			       .wrapper = "env ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null -e "
+					  "inject=recvmsg:error=EINVAL:when=1" });
+	call_ok((struct call){ .command = "DEL",
+			       .config = plain,
+			       .wrapper = "env ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null -e "
+					  "inject=socket:error=EPROTONOSUPPORT:when=1" });
+}
+END_TEST
+
+START_TEST(an_ignored_sigchld_of_the_runtime_does_not_matter)
+{
+	const char *netns = container_add("c1"), *elsewhere = fmt("%s/bin", world_dir());
+
+	sh("mkdir %s; cp %s/host-local %s", elsewhere, our_plugins(), elsewhere);
+	call_ok((struct call){ .command = "ADD",
+			       .netns = netns,
+			       .config = plain,
+			       .path = elsewhere,
+			       .wrapper = "env --ignore-signal=CHLD" });
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("bridge");
@@ -41,6 +113,10 @@ int main(void)
 	tcase_add_checked_fixture(tc, world_setup, world_teardown);
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, add_check_del);
+	tcase_add_test(tc, del_succeeds_where_only_the_file_of_the_namespace_is_left);
+	tcase_add_test(tc, del_in_our_own_namespace_frees_what_is_outside_and_says_so);
+	tcase_add_test(tc, del_succeeds_on_a_kernel_without_nf_tables);
+	tcase_add_test(tc, an_ignored_sigchld_of_the_runtime_does_not_matter);
 	suite_add_tcase(suite, tc);
 	return world_main(suite);
 }
