@@ -8,13 +8,14 @@
  *   routes       copied to the result
  *   resolvConf   path of a resolv.conf(5), read into the result's dns
  *   dataDir      string, default /var/lib/cni/networks
+ *   reclaimAfterReboot   bool, default false: when a range set is exhausted, a lease that was
+ *                written before the machine was last booted is taken over
  * Besides: runtimeConfig.ipRanges (go before all others); requested addresses in CNI_ARGS IP,
  * args.cni.ips and runtimeConfig.ips.
  */
+#include "allocate.h"
 #include "conf.h"
-#include "range.h"
 #include "resolv.h"
-#include "store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@ struct local_conf {
 	const char *data_dir; /* borrowed */
 	const char *resolv_conf; /* borrowed; NULL = none */
 	json_t *routes, *ranges, *single; /* borrowed */
+	bool reclaim;
 	struct cni_ranges sets;
 	struct cni_ip *wanted; /* requested addresses, in order of preference */
 	size_t n_wanted;
@@ -88,7 +90,8 @@ static int local_read_wanted(const struct cni_args *args, struct local_conf *con
 	if (r < 0)
 		return r;
 	if (known[0].len) {
-		char text[CNI_PREFIX_STRLEN];
+		char text[2 *
+			  CNI_PREFIX_STRLEN]; /* what does not fit is no address, also when cut */
 
 		snprintf(text, sizeof(text), "%.*s", (int)known[0].len, known[0].value);
 		if (local_want(conf, text, NULL) < 0)
@@ -121,32 +124,41 @@ static int local_check_old_version(const struct cni_args *args, const struct loc
 	return 0;
 }
 
-/* What DEL, GC and STATUS need: a configuration whose ranges no longer validate must do. */
-static int local_read_store(const struct cni_args *args, struct local_conf *conf,
-			    struct cni_error *err)
+/* What DEL and GC need, and no more: whatever else has changed in the configuration must not matter. */
+static int local_read_data_dir(const struct cni_args *args, const char **ret, struct cni_error *err)
+{
+	static const struct cni_json_field fields[] = { { "dataDir", CNI_JSON_STRING, 0 } };
+	json_t *ipam = cni_conf_ipam(args);
+	int r;
+
+	if (!json_is_object(ipam))
+		return cni_invalid(err, "IPAM config missing 'ipam' key");
+	*ret = "";
+	r = cni_json_read(ipam, "ipam.", fields, CNI_ARRAY_SIZE(fields), ret, err);
+	if (!**ret)
+		*ret = CNI_STORE_DIR;
+	return r;
+}
+
+static int local_read_keys(const struct cni_args *args, struct local_conf *conf,
+			   struct cni_error *err)
 {
 	static const struct cni_json_field fields[] = {
-		{ "dataDir", CNI_JSON_STRING, offsetof(struct local_conf, data_dir) },
 		{ "resolvConf", CNI_JSON_STRING, offsetof(struct local_conf, resolv_conf) },
 		{ "routes", CNI_JSON_ARRAY, offsetof(struct local_conf, routes) },
 		{ "ranges", CNI_JSON_ARRAY, offsetof(struct local_conf, ranges) },
+		{ "reclaimAfterReboot", CNI_JSON_BOOL, offsetof(struct local_conf, reclaim) },
 	};
 	json_t *ipam = cni_conf_ipam(args);
 	int r;
 
 	r = cni_conf_check_types(args, err);
-	if (r < 0)
-		return r;
-	if (!ipam)
-		return cni_invalid(err, "IPAM config missing 'ipam' key");
-	conf->data_dir = "";
-	r = cni_json_read(ipam, "ipam.", fields, CNI_ARRAY_SIZE(fields), conf, err);
-	if (r < 0)
-		return r;
-	if (!*conf->data_dir)
-		conf->data_dir = CNI_STORE_DIR;
+	if (r == 0)
+		r = local_read_data_dir(args, &conf->data_dir, err);
+	if (r == 0)
+		r = cni_json_read(ipam, "ipam.", fields, CNI_ARRAY_SIZE(fields), conf, err);
 	conf->single = json_object_get(ipam, "subnet") ? ipam : NULL;
-	return 0;
+	return r;
 }
 
 /* The sets in their order: those of the runtime, the single range, the list. */
@@ -169,7 +181,7 @@ static int local_read(const struct cni_args *args, struct local_conf *conf, stru
 {
 	int r;
 
-	r = local_read_store(args, conf, err);
+	r = local_read_keys(args, conf, err);
 	if (r < 0)
 		return r;
 	r = local_read_wanted(args, conf, err);
@@ -211,55 +223,15 @@ static int local_read_resolv_conf(const struct local_conf *conf, struct cni_resu
 
 /* Addresses that this ADD took itself; a failing one gives back these and no others. */
 struct local_taken {
-	struct cni_store *store;
-	struct cni_ip *ip;
-	size_t n;
+	const struct cni_allocator *allocator;
+	const struct cni_result *res;
+	bool armed;
 };
 
 static void cni_auto_taken(struct local_taken *taken)
 {
-	for (size_t i = 0; i < taken->n; i++) {
-		struct cni_error err = { 0 };
-
-		if (cni_store_release(taken->store, &taken->ip[i], &err) < 0)
-			cni_note("undo of ADD: %s", err.msg);
-	}
-	free(taken->ip);
-}
-
-struct local_owner {
-	const struct cni_args *args;
-	const struct cni_range_set *set; /* NULL = any */
-	struct cni_ip found;
-};
-
-static int local_find_own(const struct cni_lease *lease, void *ctx)
-{
-	struct local_owner *own = ctx;
-
-	if (!cni_lease_is_of(lease, own->args->containerid, own->args->ifname) ||
-	    (own->set && !cni_range_set_find(own->set, &lease->ip)))
-		return 0;
-	own->found = lease->ip;
-	return 1;
-}
-
-static int local_refuse_second(const struct cni_args *args, struct cni_store *store,
-			       const struct cni_range_set *set, struct cni_error *err)
-{
-	struct local_owner own = { .args = args, .set = set };
-	char text[CNI_IP_STRLEN];
-	int r;
-
-	r = cni_store_each(store, local_find_own, &own, err);
-	if (r <= 0)
-		return r;
-	r = cni_fail(err, CNI_E_INTERNAL, 0,
-		     "%s has been allocated to %s, duplicate allocation is not allowed",
-		     cni_ip_format(&own.found, text), args->containerid);
-	cni_error_detail(err, "interface %s has this address since an ADD without DEL",
-			 args->ifname);
-	return r;
+	for (size_t i = 0; taken->armed && i < taken->res->n_ips; i++)
+		cni_allocate_undo(taken->allocator, &taken->res->ips[i].address.ip);
 }
 
 /* The first requested address that lies in the set; it is then no longer wanted. */
@@ -278,73 +250,23 @@ static bool local_pick_wanted(struct local_conf *conf, const struct cni_range_se
 	return false;
 }
 
-static int local_take_wanted(const struct cni_args *args, struct cni_store *store,
-			     const struct cni_range_set *set, const struct cni_ip *ip,
-			     const struct cni_range **ret, struct cni_error *err)
-{
-	cni_auto(buf) struct cni_buf text = { 0 };
-	char ip_text[CNI_IP_STRLEN];
-	int r;
-
-	*ret = cni_range_set_find(set, ip);
-	if (cni_ip_cmp(ip, &(*ret)->gateway) == 0)
-		return cni_invalid(err, "requested ip %s is subnet's gateway",
-				   cni_ip_format(ip, ip_text));
-	r = cni_store_reserve(store, ip, args->containerid, args->ifname, err);
-	if (r != -EEXIST)
-		return r;
-	cni_range_set_format(set, &text);
-	cni_fail(err, CNI_E_INTERNAL, 0, "requested IP address %s is not available in range set %s",
-		 cni_ip_format(ip, ip_text), text.data);
-	return r;
-}
-
-static int local_take_next(const struct cni_args *args, struct cni_store *store, size_t index,
-			   const struct cni_range_set *set, struct cni_ip *ip,
-			   const struct cni_range **ret, struct cni_error *err)
-{
-	cni_auto(buf) struct cni_buf text = { 0 };
-	struct cni_range_walk walk;
-	int r;
-
-	cni_store_last(store, index, ip);
-	cni_range_walk_begin(&walk, set, ip);
-	while (cni_range_walk_next(&walk, ip, ret)) {
-		r = cni_store_reserve(store, ip, args->containerid, args->ifname, err);
-		if (r != -EEXIST)
-			return r;
-	}
-	cni_range_set_format(set, &text);
-	return cni_fail(err, CNI_E_INTERNAL, 0, "no IP addresses available in range set: %s",
-			text.data);
-}
-
-static int local_allocate(const struct cni_args *args, struct local_conf *conf, size_t index,
-			  struct local_taken *taken, struct cni_result *res, struct cni_error *err)
+static int local_allocate(const struct cni_allocator *a, struct local_conf *conf, size_t index,
+			  struct cni_result *res, struct cni_error *err)
 {
 	const struct cni_range_set *set = &conf->sets.set[index];
-	struct cni_ipconf got = { .iface = -1 };
-	const struct cni_range *range;
-	struct cni_ip *ip = &taken->ip[taken->n];
+	struct cni_ipconf got;
+	struct cni_ip wanted;
+	bool picked = local_pick_wanted(conf, set, &wanted);
 	int r;
 
-	r = local_refuse_second(args, taken->store, set, err);
+	r = cni_allocate(a, set, index, picked ? &wanted : NULL, &got, err);
+	if (r == 0 && cni_result_add_ip(res, &got) < 0) {
+		cni_allocate_undo(a, &got.address.ip);
+		r = cni_fail(err, CNI_E_INTERNAL, ENOMEM, "allocate");
+	}
 	if (r < 0)
-		return r;
-	if (local_pick_wanted(conf, set, ip))
-		r = local_take_wanted(args, taken->store, set, ip, &range, err);
-	else
-		r = local_take_next(args, taken->store, index, set, ip, &range, err);
-	if (r < 0)
-		return r;
-	taken->n++;
-	r = cni_store_set_last(taken->store, index, ip, err);
-	if (r < 0)
-		return r;
-	got.address.ip = *ip;
-	got.address.len = range->subnet.len;
-	got.gateway = range->gateway;
-	return cni_result_add_ip(res, &got);
+		cni_error_prefix(err, "failed to allocate for range %zu", index);
+	return r;
 }
 
 static int local_refuse_leftovers(const struct local_conf *conf, struct cni_error *err)
@@ -364,7 +286,8 @@ static int local_add(const struct cni_args *args, struct cni_result *res, struct
 {
 	cni_auto(local) struct local_conf conf = { 0 };
 	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
-	cni_auto(taken) struct local_taken taken = { .store = &store };
+	struct cni_allocator allocator = { &store, args->containerid, args->ifname, false };
+	cni_auto(taken) struct local_taken taken = { &allocator, res, true };
 	int r;
 
 	r = local_read(args, &conf, err);
@@ -379,27 +302,22 @@ static int local_add(const struct cni_args *args, struct cni_result *res, struct
 	r = cni_store_open(conf.data_dir, args->name, true, &store, err);
 	if (r < 0)
 		return r;
-	taken.ip = calloc(conf.sets.n, sizeof(*taken.ip));
-	if (!taken.ip)
-		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "allocate");
-	for (size_t i = 0; i < conf.sets.n; i++) {
-		r = local_allocate(args, &conf, i, &taken, res, err);
-		if (r < 0) {
-			cni_error_prefix(err, "failed to allocate for range %zu", i);
-			return r;
-		}
-	}
-	r = local_refuse_leftovers(&conf, err);
-	if (r < 0)
-		return r;
-	taken.n = 0; /* they stay taken */
-	return 0;
+	allocator.reclaim = conf.reclaim;
+	for (size_t i = 0; i < conf.sets.n && r == 0; i++)
+		r = local_allocate(&allocator, &conf, i, res, err);
+	if (r == 0)
+		r = local_refuse_leftovers(&conf, err);
+	if (r == 0)
+		taken.armed = false; /* they stay taken */
+	return r;
 }
 
 /* ---- the other verbs ---- */
 
+struct local_valid;
+
 struct local_sweep {
-	const struct cni_args *args;
+	const struct local_valid *valid; /* GC only */
 	struct cni_store *store;
 	struct cni_error *err;
 	int result;
@@ -407,7 +325,7 @@ struct local_sweep {
 
 static void local_drop(struct local_sweep *s, const struct cni_lease *lease)
 {
-	int r = cni_store_release(s->store, &lease->ip, s->err);
+	int r = cni_store_release(s->store, lease, s->err);
 
 	if (r < 0 && s->result == 0)
 		s->result = r;
@@ -415,62 +333,116 @@ static void local_drop(struct local_sweep *s, const struct cni_lease *lease)
 
 static int local_drop_own(const struct cni_lease *lease, void *ctx)
 {
-	struct local_sweep *s = ctx;
+	local_drop(ctx, lease);
+	return 0;
+}
 
-	if (cni_lease_is_of(lease, s->args->containerid, s->args->ifname))
-		local_drop(s, lease);
+/* The owners whose leases GC keeps, as numbers (lease_index.h), sorted. */
+struct local_valid {
+	uint64_t *owner; /* owned */
+	size_t n;
+};
+
+static void cni_auto_valid(struct local_valid *valid)
+{
+	free(valid->owner);
+}
+
+static int local_compare_owners(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Each attachment, and each container for its old leases, which do not name an interface. */
+static int local_list_valid(const struct cni_args *args, struct local_valid *ret,
+			    struct cni_error *err)
+{
+	struct cni_valid valid;
+	size_t at = 0;
+
+	while (cni_conf_next_valid(args, &at, &valid))
+		;
+	ret->owner = calloc(2 * at + 1, sizeof(*ret->owner));
+	if (!ret->owner)
+		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "read cni.dev/valid-attachments");
+	for (at = 0; cni_conf_next_valid(args, &at, &valid);) {
+		ret->owner[ret->n++] = cni_index_owner(valid.containerid, valid.ifname);
+		ret->owner[ret->n++] = cni_index_owner(valid.containerid, NULL);
+	}
+	qsort(ret->owner, ret->n, sizeof(*ret->owner), local_compare_owners);
 	return 0;
 }
 
 static int local_drop_invalid(const struct cni_lease *lease, void *ctx)
 {
 	struct local_sweep *s = ctx;
-	struct cni_valid valid;
-	size_t at = 0;
+	uint64_t owner = cni_index_owner(lease->containerid, lease->ifname);
 
-	while (cni_conf_next_valid(s->args, &at, &valid))
-		if (cni_lease_is_of(lease, valid.containerid, valid.ifname))
-			return 0;
-	local_drop(s, lease);
+	if (!bsearch(&owner, s->valid->owner, s->valid->n, sizeof(owner), local_compare_owners))
+		local_drop(s, lease);
 	return 0;
 }
 
-static int local_sweep(const struct cni_args *args,
-		       int (*drop)(const struct cni_lease *lease, void *ctx), struct cni_error *err)
+/* Open the store that the configuration names. @return -ENOENT if there is none: nothing is leased */
+static int local_open(const struct cni_args *args, struct cni_store *store, struct cni_error *err)
 {
-	cni_auto(local) struct local_conf conf = { 0 };
-	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
-	struct local_sweep s = { .args = args, .store = &store, .err = err };
+	const char *data_dir = "";
 	int r;
 
-	r = local_read_store(args, &conf, err);
-	if (r < 0)
-		return r;
-	r = cni_store_open(conf.data_dir, args->name, false, &store, err);
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = cni_store_each(&store, drop, &s, err);
-	return r < 0 ? r : s.result;
+	r = local_read_data_dir(args, &data_dir, err);
+	return r < 0 ? r : cni_store_open(data_dir, args->name, false, store, err);
 }
 
 static int local_del(const struct cni_args *args, struct cni_error *err)
 {
-	return local_sweep(args, local_drop_own, err);
+	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
+	struct local_sweep s = { .store = &store, .err = err };
+	int r;
+
+	r = local_open(args, &store, err);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = cni_store_each_of(&store, args->containerid, args->ifname, local_drop_own, &s,
+				      err);
+	return r < 0 ? r : s.result;
 }
 
 static int local_gc(const struct cni_args *args, struct cni_error *err)
 {
-	int r = cni_conf_knows_valid(args, err);
+	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
+	cni_auto(valid) struct local_valid valid = { 0 };
+	struct local_sweep s = { .valid = &valid, .store = &store, .err = err };
+	int r;
 
-	return r <= 0 ? r : local_sweep(args, local_drop_invalid, err);
+	r = cni_conf_knows_valid(args, err);
+	if (r <= 0)
+		return r;
+	r = local_list_valid(args, &valid, err);
+	if (r < 0)
+		return r;
+	r = local_open(args, &store, err);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = cni_store_each(&store, local_drop_invalid, &s, err);
+	return r < 0 ? r : s.result;
+}
+
+static int local_found(const struct cni_lease *lease, void *ctx)
+{
+	(void)lease;
+	*(bool *)ctx = true;
+	return 1;
 }
 
 static int local_check(const struct cni_args *args, struct cni_error *err)
 {
 	cni_auto(local) struct local_conf conf = { 0 };
 	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
-	struct local_owner own = { .args = args };
+	bool found = false;
 	int r;
 
 	r = local_read(args, &conf, err);
@@ -478,7 +450,8 @@ static int local_check(const struct cni_args *args, struct cni_error *err)
 		return r;
 	r = cni_store_open(conf.data_dir, args->name, false, &store, err);
 	if (r == 0)
-		r = cni_store_each(&store, local_find_own, &own, err);
+		r = cni_store_each_of(&store, args->containerid, args->ifname, local_found, &found,
+				      err);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r > 0)
@@ -490,42 +463,35 @@ static int local_check(const struct cni_args *args, struct cni_error *err)
 	return r;
 }
 
-/* Stops at the first free address of the set. */
-static int local_status_set(struct cni_store *store, const struct cni_range_set *set, size_t index,
-			    struct cni_error *err)
-{
-	cni_auto(buf) struct cni_buf text = { 0 };
-	const struct cni_range *range;
-	struct cni_range_walk walk;
-	struct cni_ip ip;
-
-	cni_store_last(store, index, &ip);
-	cni_range_walk_begin(&walk, set, &ip);
-	while (cni_range_walk_next(&walk, &ip, &range))
-		if (cni_store_is_free(store, &ip))
-			return 0;
-	cni_range_set_format(set, &text);
-	return cni_fail(err, CNI_E_UNAVAILABLE, 0, "no IP addresses available in range set: %s",
-			text.data);
-}
-
 static int local_status(const struct cni_args *args, struct cni_error *err)
 {
 	cni_auto(local) struct local_conf conf = { 0 };
 	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
+	struct cni_allocator allocator = { .store = &store };
 	int r;
 
-	r = local_read_store(args, &conf, err);
+	r = local_read_keys(args, &conf, err);
 	if (r == 0)
-		r = local_read_ranges(args, &conf,
-				      err); /* may be none: runtimes give some with ADD */
+		r = local_read_ranges(args, &conf, err); /* none is fine: ADD may bring some */
 	if (r < 0)
 		return r;
 	r = cni_store_open(conf.data_dir, args->name, false, &store, err);
-	if (r == -ENOENT)
-		return 0;
-	for (size_t i = 0; i < conf.sets.n && r == 0; i++)
-		r = local_status_set(&store, &conf.sets.set[i], i, err);
+	if (r == 0)
+		r = cni_store_check_writable(&store);
+	else if (r == -ENOENT)
+		r = cni_store_check_creatable(conf.data_dir);
+	if (r < 0) {
+		struct cni_error why = { 0 };
+
+		r = cni_fail(&why, CNI_E_UNAVAILABLE, -r, "leases can't be written below %s/%s",
+			     conf.data_dir, args->name);
+		cni_error_detail(&why, "ipam.dataDir chooses another directory");
+		*err = why;
+		return r;
+	}
+	allocator.reclaim = conf.reclaim;
+	for (size_t i = 0; store.dir >= 0 && i < conf.sets.n && r == 0; i++)
+		r = cni_allocate_possible(&allocator, &conf.sets.set[i], err);
 	return r;
 }
 

@@ -70,6 +70,7 @@ static const char *const known_keys[] = {
 	"rangeEnd",
 	"ranges",
 	"rangeStart",
+	"reclaimAfterReboot",
 	"resolvConf",
 	"routes",
 	"runtimeConfig",

@@ -235,48 +235,32 @@ void cni_range_set_format(const struct cni_range_set *set, struct cni_buf *ret)
 	}
 }
 
-void cni_range_walk_begin(struct cni_range_walk *walk, const struct cni_range_set *set,
-			  const struct cni_ip *last)
+bool cni_range_set_part(const struct cni_range_set *set, const struct cni_ip *last, size_t n,
+			struct cni_range_part *ret)
 {
-	const struct cni_range *r = cni_range_set_find(set, last);
+	const struct cni_range *in = cni_range_set_find(set, last);
+	bool at_end = in && cni_ip_cmp(last, &in->end) == 0;
+	size_t first = in ? (size_t)(in - set->range) : 0;
 
-	*walk = (struct cni_range_walk){ .set = set };
-	if (r) {
-		walk->range = (size_t)(r - set->range);
-		walk->at = *last;
-	}
-}
-
-/* One step on: the next address, or the start of the next range. */
-static void step(struct cni_range_walk *walk)
-{
-	const struct cni_range *r = &walk->set->range[walk->range];
-
-	if (walk->at.family == AF_UNSPEC) {
-		walk->at = r->start;
-	} else if (cni_ip_cmp(&walk->at, &r->end) >= 0) {
-		walk->range = (walk->range + 1) % walk->set->n;
-		walk->at = walk->set->range[walk->range].start;
-	} else {
-		(void)!cni_ip_next(&walk->at);
-	}
-}
-
-bool cni_range_walk_next(struct cni_range_walk *walk, struct cni_ip *ret,
-			 const struct cni_range **ret_range)
-{
-	for (;;) {
-		step(walk);
-		if (walk->started && cni_ip_cmp(&walk->at, &walk->first) == 0)
+	/* Without a start inside a range, or from the end of one, every range is one whole part. */
+	if (!in || at_end) {
+		if (n >= set->n)
 			return false;
-		if (!walk->started) {
-			walk->started = true;
-			walk->first = walk->at;
-		}
-		*ret_range = &walk->set->range[walk->range];
-		if (cni_ip_cmp(&walk->at, &(*ret_range)->gateway) != 0) {
-			*ret = walk->at;
-			return true;
-		}
+		ret->range = &set->range[(first + at_end + n) % set->n];
+		ret->from = ret->range->start;
+		ret->to = ret->range->end;
+		return true;
 	}
+	if (n > set->n)
+		return false;
+	ret->range = &set->range[(first + n) % set->n];
+	ret->from = ret->range->start;
+	ret->to = ret->range->end;
+	if (n == 0) {
+		ret->from = *last;
+		(void)!cni_ip_next(&ret->from);
+	} else if (n == set->n) {
+		ret->to = *last;
+	}
+	return true;
 }

@@ -66,26 +66,22 @@ const struct cni_range *cni_range_set_find(const struct cni_range_set *set,
 /** Append "start-end,start-end" to @p ret. */
 void cni_range_set_format(const struct cni_range_set *set, struct cni_buf *ret);
 
-/** A walk through the addresses of a set that can be handed out, round robin. */
-struct cni_range_walk {
-	const struct cni_range_set *set; /**< borrowed */
-	size_t range; /**< index of the range that `at` is in */
-	struct cni_ip at, first; /**< the address last given, the first one given */
-	bool started;
+/** A stretch of addresses to try, all of one range. */
+struct cni_range_part {
+	const struct cni_range *range; /**< borrowed */
+	struct cni_ip from, to; /**< both inclusive */
 };
 
 /**
- * Begin a walk after @p last; from the first start if @p last is AF_UNSPEC or not in the set.
+ * The order in which a set's addresses are tried, round robin: the rest of the range after @p last, the
+ * ranges behind it, those before it, and the range again up to @p last. From the first range's start if
+ * @p last is AF_UNSPEC or not in the set.
+ *
+ * @param n    which part, from 0
+ * @param ret  set on true; gateways are not left out
+ * @return false when there is no such part any more
  */
-void cni_range_walk_begin(struct cni_range_walk *walk, const struct cni_range_set *set,
-			  const struct cni_ip *last);
-
-/**
- * Give the next address, gateways left out.
- * @param ret_range  the range it is of
- * @return false when every address was given once
- */
-bool cni_range_walk_next(struct cni_range_walk *walk, struct cni_ip *ret,
-			 const struct cni_range **ret_range);
+bool cni_range_set_part(const struct cni_range_set *set, const struct cni_ip *last, size_t n,
+			struct cni_range_part *ret);
 
 #endif

@@ -3,6 +3,7 @@
  * through its descriptor and without following symbolic links.
  */
 #include "store.h"
+#include "boot.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,6 +13,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
+
+#define BOOT_ATTR "user.ccni.boot_id"
 
 #define LEASE_MODE 0600
 #define LOCK_MODE 0750
@@ -19,80 +23,6 @@
 
 /* Longer than any container id and interface name that a runtime makes. */
 #define LEASE_MAX 4096
-
-/* ---- opening ---- */
-
-/* mkdir -p; the path is changed and restored on the way. */
-static int make_dirs(char *path)
-{
-	for (char *p = path + 1; *p; p++) {
-		int r;
-
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		r = mkdir(path, DIR_MODE) < 0 ? -errno : 0;
-		*p = '/';
-		if (r < 0 && r != -EEXIST)
-			return r;
-	}
-	return mkdir(path, DIR_MODE) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-static int open_lock(int dir)
-{
-	int fd = openat(dir, "lock", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-			LOCK_MODE);
-
-	if (fd >= 0)
-		(void)fchmod(fd, LOCK_MODE); /* whatever the umask */
-	else if (errno == EEXIST)
-		fd = openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? -errno : fd;
-}
-
-int cni_store_open(const char *data_dir, const char *network, bool create, struct cni_store *ret,
-		   struct cni_error *err)
-{
-	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
-	cni_auto(free) char *path = NULL;
-	int r = 0;
-
-	if (asprintf(&path, "%s/%s", data_dir, network) < 0)
-		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "open lease store");
-	if (create)
-		r = make_dirs(path);
-	if (r == 0) {
-		store.dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		r = store.dir < 0 ? -errno : 0;
-	}
-	if (r == -ENOENT && !create)
-		return r;
-	if (r == 0) {
-		store.lock = open_lock(store.dir);
-		r = store.lock < 0 ? store.lock : 0;
-	}
-	while (r == 0 && flock(store.lock, LOCK_EX) < 0)
-		if (errno != EINTR)
-			r = -errno;
-	if (r < 0) {
-		r = cni_fail(err, CNI_E_INTERNAL, -r, "failed to open lease store %s", path);
-		cni_error_detail(err, "ipam.dataDir chooses another directory");
-		return r;
-	}
-	*ret = store;
-	store = (struct cni_store)CNI_STORE_INIT;
-	return 0;
-}
-
-void cni_store_close(struct cni_store *store)
-{
-	if (store->lock >= 0)
-		(void)close(store->lock); /* which unlocks */
-	if (store->dir >= 0)
-		(void)close(store->dir);
-	*store = (struct cni_store)CNI_STORE_INIT;
-}
 
 /* ---- reading ---- */
 
@@ -143,10 +73,38 @@ static bool parse_lease(char *text, struct cni_lease *lease)
 	return *id && !strpbrk(id, "\r\n");
 }
 
-int cni_store_each(struct cni_store *store, int (*fn)(const struct cni_lease *lease, void *ctx),
-		   void *ctx, struct cni_error *err)
+/* Whether there is an empty regular file under this name: what a crash leaves. */
+static bool is_torn(int dir, const char *name)
 {
-	int fd = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_size == 0;
+}
+
+/*
+ * A file under an address's name: a lease of its owner, or taken by who knows whom, or free; or it
+ * can't be told, and then nobody's DEL may say that all is done.
+ */
+enum finding { FREE, LEASE, FOREIGN, UNREADABLE };
+
+static enum finding read_lease(int dir, const char *name, char text[static LEASE_MAX],
+			       struct cni_lease *lease)
+{
+	ssize_t n = read_small(dir, name, text, LEASE_MAX);
+
+	if (n > 0 && parse_lease(text, lease))
+		return LEASE;
+	if (n == 0 && is_torn(dir, name))
+		return FREE;
+	return n == -EIO || n == -EMFILE || n == -ENFILE || n == -ENOMEM ? UNREADABLE : FOREIGN;
+}
+
+/* Call `fn` for every file under an address's name. */
+static int scan(int at, int (*fn)(enum finding what, const struct cni_lease *lease, void *ctx),
+		void *ctx)
+{
+	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	int r = 0;
@@ -155,21 +113,306 @@ int cni_store_each(struct cni_store *store, int (*fn)(const struct cni_lease *le
 		r = -errno;
 		if (fd >= 0)
 			(void)close(fd);
-		return cni_fail(err, CNI_E_INTERNAL, -r, "failed to read lease store");
+		return r;
 	}
+	errno = 0;
 	while (r == 0 && (entry = readdir(dir))) {
 		char text[LEASE_MAX], name[CNI_IP_STRLEN];
-		struct cni_lease lease;
+		struct cni_lease lease = { 0 };
 
 		/* Only the canonical name: "::ffff:10.0.0.1" is not the lease of 10.0.0.1. */
 		if (cni_ip_parse(entry->d_name, &lease.ip) == 0 &&
-		    strcmp(cni_ip_format(&lease.ip, name), entry->d_name) == 0 &&
-		    read_small(store->dir, entry->d_name, text, sizeof(text)) > 0 &&
-		    parse_lease(text, &lease))
-			r = fn(&lease, ctx);
+		    strcmp(cni_ip_format(&lease.ip, name), entry->d_name) == 0)
+			r = fn(read_lease(at, entry->d_name, text, &lease), &lease, ctx);
+		errno = 0;
 	}
+	if (r == 0 && errno)
+		r = -errno;
 	closedir(dir);
 	return r;
+}
+
+struct each {
+	int (*fn)(const struct cni_lease *lease, void *ctx);
+	void *ctx;
+	const char *containerid, *ifname; /* NULL = everybody's */
+	int result;
+	bool unreadable;
+};
+
+static int each_lease(enum finding what, const struct cni_lease *lease, void *ctx)
+{
+	struct each *each = ctx;
+
+	each->unreadable |= what == UNREADABLE;
+	if (what == LEASE &&
+	    (!each->containerid || cni_lease_is_of(lease, each->containerid, each->ifname)))
+		each->result = each->fn(lease, each->ctx);
+	return each->result ? 1 : 0;
+}
+
+static int each_by_scan(struct cni_store *store, struct each *each, struct cni_error *err)
+{
+	int r = scan(store->dir, each_lease, each);
+
+	if (r >= 0 && each->result == 0 && each->unreadable)
+		r = -EIO;
+	return r < 0 ? cni_fail(err, CNI_E_INTERNAL, -r, "failed to read lease store")
+		     : each->result;
+}
+
+int cni_store_each(struct cni_store *store, int (*fn)(const struct cni_lease *lease, void *ctx),
+		   void *ctx, struct cni_error *err)
+{
+	struct each each = { .fn = fn, .ctx = ctx };
+
+	return each_by_scan(store, &each, err);
+}
+
+static bool is_of_old_boot(int fd)
+{
+	char now[CNI_BOOT_ID_LEN + 4], then[CNI_BOOT_ID_LEN];
+
+	return fgetxattr(fd, BOOT_ATTR, then, sizeof(then)) == (ssize_t)sizeof(then) &&
+	       cni_boot_id(now) && memcmp(now, then, sizeof(then)) != 0;
+}
+
+bool cni_store_is_of_old_boot(const struct cni_store *store, const struct cni_ip *ip)
+{
+	char name[CNI_IP_STRLEN];
+	cni_auto(fd) int fd = openat(store->dir, cni_ip_format(ip, name),
+				     O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd >= 0 && is_of_old_boot(fd);
+}
+
+struct inspection {
+	const struct cni_store *store;
+	int (*fn)(const struct cni_store_entry *e, void *ctx);
+	void *ctx;
+	int result;
+};
+
+static int inspect(enum finding what, const struct cni_lease *lease, void *ctx)
+{
+	struct inspection *in = ctx;
+	struct cni_store_entry e = { .ip = lease->ip, .torn = what == FREE };
+	char name[CNI_IP_STRLEN];
+	struct stat st;
+
+	if (what == LEASE)
+		e.lease = lease;
+	e.old_boot = cni_store_is_of_old_boot(in->store, &lease->ip);
+	if (fstatat(in->store->dir, cni_ip_format(&lease->ip, name), &st, AT_SYMLINK_NOFOLLOW) == 0)
+		e.since = st.st_mtim.tv_sec;
+	in->result = in->fn(&e, in->ctx);
+	return in->result ? 1 : 0;
+}
+
+int cni_store_inspect(struct cni_store *store,
+		      int (*fn)(const struct cni_store_entry *e, void *ctx), void *ctx,
+		      struct cni_error *err)
+{
+	struct inspection in = { .store = store, .fn = fn, .ctx = ctx };
+	int r = scan(store->dir, inspect, &in);
+
+	return r < 0 ? cni_fail(err, CNI_E_INTERNAL, -r, "failed to read lease store") : in.result;
+}
+
+/* ---- asking the index; the files have the last word ---- */
+
+/* More leases than one attachment has: one for each range set. */
+#define OWNED_MAX 64
+
+/* Call `fn` for the leases that the index names. @return false if the index was wrong */
+static bool each_by_index(struct cni_store *store, uint64_t owner, struct each *each)
+{
+	struct cni_ip ips[OWNED_MAX];
+	int n = cni_index_find(&store->index, owner, ips, OWNED_MAX);
+
+	for (int i = 0; i < n && each->result == 0; i++) {
+		char text[LEASE_MAX], name[CNI_IP_STRLEN];
+		struct cni_lease lease = { .ip = ips[i] };
+
+		if (read_lease(store->dir, cni_ip_format(&ips[i], name), text, &lease) != LEASE)
+			return false;
+		if (cni_lease_is_of(&lease, each->containerid, each->ifname))
+			each->result = each->fn(&lease, each->ctx);
+	}
+	return n >= 0;
+}
+
+int cni_store_each_of(struct cni_store *store, const char *containerid, const char *ifname,
+		      int (*fn)(const struct cni_lease *lease, void *ctx), void *ctx,
+		      struct cni_error *err)
+{
+	struct each each = { .fn = fn, .ctx = ctx, .containerid = containerid, .ifname = ifname };
+	const char *owners[] = { ifname, NULL }; /* leases of now, and old ones */
+
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(owners); i++) {
+		if (!each_by_index(store, cni_index_owner(containerid, owners[i]), &each)) {
+			cni_index_give_up(&store->index);
+			return each_by_scan(store, &each, err);
+		}
+	}
+	return each.result;
+}
+
+struct cni_ip cni_store_next_free(struct cni_store *store, const struct cni_ip *from,
+				  const struct cni_ip *to)
+{
+	return cni_index_usable(&store->index) ? cni_index_next_free(&store->index, from, to)
+					       : *from;
+}
+
+/* What a new index is made of. */
+struct gathering {
+	struct cni_index_entry *entry;
+	size_t n, size;
+};
+
+static int gather(enum finding what, const struct cni_lease *lease, void *ctx)
+{
+	struct gathering *g = ctx;
+
+	if (what == FREE)
+		return 0;
+	if (what == UNREADABLE)
+		return -EIO; /* no index is better than one that does not know this owner */
+	if (g->n == g->size) {
+		size_t size = g->size ? 2 * g->size : 64;
+		struct cni_index_entry *more = reallocarray(g->entry, size, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		g->entry = more;
+		g->size = size;
+	}
+	g->entry[g->n++] = cni_index_entry(
+		what == LEASE ? cni_index_owner(lease->containerid, lease->ifname) : 0, &lease->ip);
+	return 0;
+}
+
+static void rebuild(struct cni_store *store)
+{
+	struct gathering g = { 0 };
+
+	if (cni_index_possible(store->dir) && scan(store->dir, gather, &g) == 0)
+		(void)cni_index_build(&store->index, g.entry, g.n);
+	free(g.entry);
+}
+
+void cni_store_refresh(struct cni_store *store)
+{
+	cni_index_give_up(&store->index);
+	rebuild(store);
+}
+
+/* ---- opening ---- */
+
+/* mkdir -p; the path is changed and restored on the way. */
+static int make_dirs(char *path)
+{
+	for (char *p = path + 1; *p; p++) {
+		int r;
+
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		r = mkdir(path, DIR_MODE) < 0 ? -errno : 0;
+		*p = '/';
+		if (r < 0 && r != -EEXIST)
+			return r;
+	}
+	return mkdir(path, DIR_MODE) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int cni_store_check_creatable(const char *data_dir)
+{
+	cni_auto(free) char *path = strdup(data_dir);
+	const char *nearest = path; /* directory that is there */
+	char *slash;
+
+	if (!path)
+		return -ENOMEM;
+	while (access(path, F_OK) < 0 && (slash = strrchr(path, '/')) && slash > path)
+		*slash = '\0';
+	if (access(path, F_OK) < 0)
+		nearest = *path == '/' ? "/" : ".";
+	return access(nearest, W_OK) < 0 ? -errno : 0;
+}
+
+static int open_lock(int dir)
+{
+	int fd = openat(dir, "lock", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+			LOCK_MODE);
+
+	if (fd >= 0)
+		(void)fchmod(fd, LOCK_MODE); /* whatever the umask */
+	else if (errno == EEXIST)
+		fd = openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+int cni_store_open(const char *data_dir, const char *network, bool create, struct cni_store *ret,
+		   struct cni_error *err)
+{
+	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
+	cni_auto(free) char *path = NULL;
+	int r = 0;
+
+	if (asprintf(&path, "%s/%s", data_dir, network) < 0)
+		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "open lease store");
+	if (create)
+		r = make_dirs(path);
+	if (r == 0) {
+		store.dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		r = store.dir < 0 ? -errno : 0;
+	}
+	if (r == -ENOENT && !create)
+		return r;
+	if (r == 0) {
+		store.lock = open_lock(store.dir);
+		r = store.lock < 0 ? store.lock : 0;
+	}
+	while (r == 0 && flock(store.lock, LOCK_EX) < 0)
+		if (errno != EINTR)
+			r = -errno;
+	if (r < 0) {
+		r = cni_fail(err, CNI_E_INTERNAL, -r, "failed to open lease store %s", path);
+		cni_error_detail(err, "ipam.dataDir chooses another directory");
+		return r;
+	}
+	if (!cni_index_open(&store.index, store.dir))
+		rebuild(&store);
+	*ret = store;
+	store = (struct cni_store)CNI_STORE_INIT;
+	return 0;
+}
+
+int cni_store_open_to_look(const char *data_dir, const char *network, struct cni_store *ret)
+{
+	cni_auto(free) char *path = NULL;
+	int fd;
+
+	if (asprintf(&path, "%s/%s", data_dir, network) < 0)
+		return -ENOMEM;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret = (struct cni_store)CNI_STORE_INIT;
+	ret->dir = fd;
+	return 0;
+}
+
+void cni_store_close(struct cni_store *store)
+{
+	cni_index_close(&store->index);
+	if (store->lock >= 0)
+		(void)close(store->lock); /* which unlocks */
+	if (store->dir >= 0)
+		(void)close(store->dir);
+	*store = (struct cni_store)CNI_STORE_INIT;
 }
 
 /* ---- changing ---- */
@@ -178,10 +421,16 @@ static int write_lease(int fd, const char *containerid, const char *ifname)
 {
 	/* One write: a full disk must not leave half of it. */
 	int n = dprintf(fd, "%s\r\n%s", containerid, ifname);
+	char boot_id[CNI_BOOT_ID_LEN + 4];
 
 	if (n < 0)
 		return errno ? -errno : -EIO;
-	return fchmod(fd, LEASE_MODE) < 0 ? -errno : 0;
+	if (fchmod(fd, LEASE_MODE) < 0)
+		return -errno;
+	/* A refinement: without it the lease is never taken for one of an old boot. */
+	if (cni_boot_id(boot_id))
+		(void)!fsetxattr(fd, BOOT_ATTR, boot_id, CNI_BOOT_ID_LEN, 0);
+	return 0;
 }
 
 /* Give an unnamed file its name, which must be free. */
@@ -207,6 +456,8 @@ static int reserve_aside(int dir, const char *name, const char *containerid, con
 	r = write_lease(fd, containerid, ifname);
 	if (r == 0 && linkat(dir, aside, dir, name, 0) < 0)
 		r = -errno;
+	if (r == -EPERM || r == -EOPNOTSUPP) /* no hard links: vfat, some FUSE */
+		r = renameat2(dir, aside, dir, name, RENAME_NOREPLACE) < 0 ? -errno : 0;
 	(void)unlinkat(dir, aside, 0);
 	return r;
 }
@@ -224,22 +475,13 @@ static int reserve(int dir, const char *name, const char *containerid, const cha
 	return r < 0 ? r : publish(dir, fd, name);
 }
 
-/* Whether there is an empty regular file under this name: what a crash leaves. */
-static bool is_torn(int dir, const char *name)
+/* On a full disk the index makes room for what matters. @return whether trying again makes sense */
+static bool make_room(struct cni_store *store, int error)
 {
-	struct stat st;
-
-	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-	       st.st_size == 0;
-}
-
-bool cni_store_is_free(struct cni_store *store, const struct cni_ip *ip)
-{
-	char name[CNI_IP_STRLEN];
-	struct stat st;
-
-	cni_ip_format(ip, name);
-	return fstatat(store->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_torn(store->dir, name);
+	if ((error != -ENOSPC && error != -EDQUOT) || !cni_index_usable(&store->index))
+		return false;
+	cni_index_give_up(&store->index);
+	return true;
 }
 
 int cni_store_reserve(struct cni_store *store, const struct cni_ip *ip, const char *containerid,
@@ -248,26 +490,49 @@ int cni_store_reserve(struct cni_store *store, const struct cni_ip *ip, const ch
 	char name[CNI_IP_STRLEN];
 	int r;
 
-	/* Looking first spares a file for each address that is taken. */
-	if (!cni_store_is_free(store, ip))
-		return -EEXIST;
-	(void)unlinkat(store->dir, cni_ip_format(ip, name), 0); /* torn, if anything */
+	cni_ip_format(ip, name);
 	r = reserve(store->dir, name, containerid, ifname);
-	if (r < 0 && r != -EEXIST)
+	if (r == -EEXIST && is_torn(store->dir, name)) {
+		(void)unlinkat(store->dir, name, 0);
+		r = reserve(store->dir, name, containerid, ifname);
+	}
+	if (make_room(store, r))
+		r = reserve(store->dir, name, containerid, ifname);
+	if (r == -EEXIST)
+		return r;
+	if (r < 0)
 		return cni_fail(err, CNI_E_INTERNAL, -r, "failed to write lease of %s", name);
-	return r;
+	cni_index_add(&store->index, cni_index_owner(containerid, ifname), ip);
+	return 0;
 }
 
-int cni_store_release(struct cni_store *store, const struct cni_ip *ip, struct cni_error *err)
+int cni_store_release(struct cni_store *store, const struct cni_lease *lease, struct cni_error *err)
 {
 	char name[CNI_IP_STRLEN];
-	int r;
+
+	cni_ip_format(&lease->ip, name);
+	if (unlinkat(store->dir, name, 0) < 0 && errno != ENOENT) {
+		int r = errno;
+
+		return cni_fail(err, CNI_E_INTERNAL, r, "failed to remove lease of %s", name);
+	}
+	cni_index_remove(&store->index, cni_index_owner(lease->containerid, lease->ifname),
+			 &lease->ip);
+	return 0;
+}
+
+bool cni_store_is_free(const struct cni_store *store, const struct cni_ip *ip)
+{
+	char name[CNI_IP_STRLEN];
+	struct stat st;
 
 	cni_ip_format(ip, name);
-	if (unlinkat(store->dir, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	r = errno;
-	return cni_fail(err, CNI_E_INTERNAL, r, "failed to remove lease of %s", name);
+	return fstatat(store->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_torn(store->dir, name);
+}
+
+int cni_store_check_writable(const struct cni_store *store)
+{
+	return faccessat(store->dir, ".", W_OK, AT_EACCESS) < 0 ? -errno : 0;
 }
 
 void cni_store_last(struct cni_store *store, size_t set, struct cni_ip *ret)
@@ -280,20 +545,31 @@ void cni_store_last(struct cni_store *store, size_t set, struct cni_ip *ret)
 		*ret = (struct cni_ip){ 0 };
 }
 
+static int write_last(int dir, const char *name, const char *text)
+{
+	cni_auto(fd) int fd = openat(
+		dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, LEASE_MODE);
+	ssize_t len = (ssize_t)strlen(text), n;
+
+	if (fd < 0 || fchmod(fd, LEASE_MODE) < 0)
+		return -errno;
+	n = write(fd, text, (size_t)len);
+	if (n != len)
+		return n < 0 ? -errno : -EIO;
+	/* Shortened after writing, so that it is never seen empty. */
+	return ftruncate(fd, len) < 0 ? -errno : 0;
+}
+
 int cni_store_set_last(struct cni_store *store, size_t set, const struct cni_ip *ip,
 		       struct cni_error *err)
 {
 	char name[40], text[CNI_IP_STRLEN];
-	cni_auto(fd) int fd = -1;
-	ssize_t len;
-	int r = 0;
+	int r;
 
 	snprintf(name, sizeof(name), "last_reserved_ip.%zu", set);
-	len = (ssize_t)strlen(cni_ip_format(ip, text));
-	fd = openat(store->dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LEASE_MODE);
-	/* Shortened after writing, so that it is never seen empty. */
-	if (fd < 0 || fchmod(fd, LEASE_MODE) < 0 || write(fd, text, (size_t)len) != len ||
-	    ftruncate(fd, len) < 0)
-		r = errno ? errno : EIO;
-	return r ? cni_fail(err, CNI_E_INTERNAL, r, "failed to write %s", name) : 0;
+	cni_ip_format(ip, text);
+	r = write_last(store->dir, name, text);
+	if (make_room(store, r))
+		r = write_last(store->dir, name, text);
+	return r < 0 ? cni_fail(err, CNI_E_INTERNAL, -r, "failed to write %s", name) : 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Address ranges: reading and checking them, in the Go plugin's words, and walking round them. The walk
- * is compared with a plain model over random small ranges, too.
+ * Address ranges: reading and checking them, in the Go plugin's words, and the order in which addresses
+ * are tried. That order is compared with a plain model over random small ranges, too.
  */
 #include "range.h"
 
@@ -41,21 +41,21 @@ static struct cni_ip ip_of(const char *text)
 	return ip;
 }
 
-/* The addresses of a walk from after `last` ("" = none) to its end, separated by blanks. */
-static const char *walk_text(const char *ranges, const char *last, struct cni_buf *ret)
+/* The parts that are tried after `last` ("" = none), separated by blanks. */
+static const char *parts_text(const char *ranges, const char *last, struct cni_buf *ret)
 {
 	cni_auto(ranges) struct cni_ranges r = { 0 };
-	struct cni_ip start = ip_of(last), ip;
-	const struct cni_range *range;
-	struct cni_range_walk walk;
+	struct cni_ip start = ip_of(last);
+	struct cni_range_part part;
 
 	load_good(ranges, &r);
-	cni_range_walk_begin(&walk, &r.set[0], &start);
-	while (cni_range_walk_next(&walk, &ip, &range)) {
-		char text[CNI_IP_STRLEN];
+	for (size_t i = 0; cni_range_set_part(&r.set[0], &start, i, &part); i++) {
+		char from[CNI_IP_STRLEN], to[CNI_IP_STRLEN];
 
-		ck_assert_ptr_eq(range, cni_range_set_find(&r.set[0], &ip));
-		cni_buf_printf(ret, "%s%s", ret->len ? " " : "", cni_ip_format(&ip, text));
+		ck_assert_ptr_eq(part.range, cni_range_set_find(&r.set[0], &part.from));
+		ck_assert_ptr_eq(part.range, cni_range_set_find(&r.set[0], &part.to));
+		cni_buf_printf(ret, "%s%s-%s", ret->len ? " " : "", cni_ip_format(&part.from, from),
+			       cni_ip_format(&part.to, to));
 	}
 	return ret->data ? ret->data : "";
 }
@@ -231,60 +231,78 @@ START_TEST(sets_are_kept_in_their_order)
 }
 END_TEST
 
-/* ---- walking ---- */
+/* ---- the order of trying ---- */
 
+#define ONE "[[{\"subnet\":\"10.1.0.0/29\"}]]"
 #define TWO                                                                       \
 	"[[{\"subnet\":\"10.1.0.0/29\",\"rangeStart\":\"10.1.0.1\",\"rangeEnd\":" \
 	"\"10.1.0.3\"},{\"subnet\":\"10.2.0.0/29\",\"rangeStart\":\"10.2.0.5\","  \
 	"\"rangeEnd\":\"10.2.0.6\"}]]"
+#define THREE                                                                        \
+	"[[{\"subnet\":\"10.3.0.0/30\"},{\"subnet\":\"10.1.0.0/29\",\"rangeStart\":" \
+	"\"10.1.0.2\"},{\"subnet\":\"10.2.0.0/30\"}]]"
+#define SINGLE                                                                    \
+	"[[{\"subnet\":\"10.1.0.0/29\",\"rangeStart\":\"10.1.0.5\",\"rangeEnd\":" \
+	"\"10.1.0.5\"}]]"
+#define V4_END                                                                     \
+	"[[{\"subnet\":\"255.255.255.248/29\",\"rangeStart\":\"255.255.255.254\"," \
+	"\"rangeEnd\":\"255.255.255.255\"}]]"
+#define V6_END "[[{\"subnet\":\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffc/126\"}]]"
+#define ONES "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff"
 
 static const struct {
-	const char *ranges, *last, *walk;
-} walks[] = {
-	{ "[[{\"subnet\":\"10.1.0.0/30\"}]]", "", "10.1.0.2" },
-	{ "[[{\"subnet\":\"10.1.0.0/30\"}]]", "10.1.0.2", "10.1.0.2" },
-	{ "[[{\"subnet\":\"10.1.0.0/29\"}]]", "", "10.1.0.2 10.1.0.3 10.1.0.4 10.1.0.5 10.1.0.6" },
-	{ "[[{\"subnet\":\"10.1.0.0/29\"}]]", "10.1.0.4",
-	  "10.1.0.5 10.1.0.6 10.1.0.2 10.1.0.3 10.1.0.4" },
-	{ "[[{\"subnet\":\"10.1.0.0/29\"}]]", "10.1.0.6",
-	  "10.1.0.2 10.1.0.3 10.1.0.4 10.1.0.5 10.1.0.6" },
-	{ "[[{\"subnet\":\"10.1.0.0/29\"}]]", "10.1.0.1",
-	  "10.1.0.2 10.1.0.3 10.1.0.4 10.1.0.5 10.1.0.6" },
+	const char *ranges, *last, *parts;
+} orders[] = {
+	{ ONE, "", "10.1.0.1-10.1.0.6" },
+	{ ONE, "10.1.0.1", "10.1.0.2-10.1.0.6 10.1.0.1-10.1.0.1" },
+	{ ONE, "10.1.0.4", "10.1.0.5-10.1.0.6 10.1.0.1-10.1.0.4" },
+	{ ONE, "10.1.0.5", "10.1.0.6-10.1.0.6 10.1.0.1-10.1.0.5" },
+	{ ONE, "10.1.0.6", "10.1.0.1-10.1.0.6" },
+	{ SINGLE, "", "10.1.0.5-10.1.0.5" },
+	{ SINGLE, "10.1.0.5", "10.1.0.5-10.1.0.5" },
 	/* an address that is not of the set */
-	{ "[[{\"subnet\":\"10.1.0.0/30\"}]]", "10.9.0.1", "10.1.0.2" },
-	{ "[[{\"subnet\":\"10.1.0.0/30\"}]]", "10.1.0.3", "10.1.0.2" },
-	{ "[[{\"subnet\":\"10.1.0.0/30\"}]]", "fd00::1", "10.1.0.2" },
-	/* the last address of an IPv6 subnet is usable */
-	{ "[[{\"subnet\":\"fd00::/126\"}]]", "", "fd00::2 fd00::3" },
-	/* the gateway elsewhere */
-	{ "[[{\"subnet\":\"10.1.0.0/29\",\"gateway\":\"10.1.0.3\"}]]", "",
-	  "10.1.0.1 10.1.0.2 10.1.0.4 10.1.0.5 10.1.0.6" },
-	{ "[[{\"subnet\":\"10.1.0.0/30\",\"gateway\":\"10.9.0.1\"}]]", "", "10.1.0.1 10.1.0.2" },
-	/* nothing but the gateway */
-	{ "[[{\"subnet\":\"10.1.0.0/29\",\"rangeEnd\":\"10.1.0.1\"}]]", "", "" },
-	{ "[[{\"subnet\":\"10.1.0.0/29\",\"rangeEnd\":\"10.1.0.1\"}]]", "10.1.0.1", "" },
+	{ ONE, "10.9.0.1", "10.1.0.1-10.1.0.6" },
+	{ ONE, "10.1.0.0", "10.1.0.1-10.1.0.6" },
+	{ ONE, "10.1.0.7", "10.1.0.1-10.1.0.6" },
+	{ ONE, "fd00::1", "10.1.0.1-10.1.0.6" },
+	{ SINGLE, "10.1.0.4", "10.1.0.5-10.1.0.5" },
+	/* a gateway is in its part: whoever tries the addresses leaves it out */
+	{ "[[{\"subnet\":\"10.1.0.0/29\",\"gateway\":\"10.1.0.3\"}]]", "10.1.0.2",
+	  "10.1.0.3-10.1.0.6 10.1.0.1-10.1.0.2" },
+	{ "[[{\"subnet\":\"10.1.0.0/29\",\"rangeEnd\":\"10.1.0.1\"}]]", "", "10.1.0.1-10.1.0.1" },
 	/* from one range to the next, and round */
-	{ TWO, "", "10.1.0.2 10.1.0.3 10.2.0.5 10.2.0.6" },
-	{ TWO, "10.1.0.3", "10.2.0.5 10.2.0.6 10.1.0.2 10.1.0.3" },
-	{ TWO, "10.2.0.5", "10.2.0.6 10.1.0.2 10.1.0.3 10.2.0.5" },
-	{ TWO, "10.2.0.6", "10.1.0.2 10.1.0.3 10.2.0.5 10.2.0.6" },
-	/* a gateway is left out of its own range only */
-	{ "[[{\"subnet\":\"10.1.0.0/30\",\"gateway\":\"10.2.0.1\"},"
-	  "{\"subnet\":\"10.2.0.0/30\",\"gateway\":\"10.1.0.1\"}]]",
-	  "", "10.1.0.1 10.1.0.2 10.2.0.1 10.2.0.2" },
+	{ TWO, "", "10.1.0.1-10.1.0.3 10.2.0.5-10.2.0.6" },
+	{ TWO, "10.1.0.1", "10.1.0.2-10.1.0.3 10.2.0.5-10.2.0.6 10.1.0.1-10.1.0.1" },
+	{ TWO, "10.1.0.3", "10.2.0.5-10.2.0.6 10.1.0.1-10.1.0.3" },
+	{ TWO, "10.2.0.5", "10.2.0.6-10.2.0.6 10.1.0.1-10.1.0.3 10.2.0.5-10.2.0.5" },
+	{ TWO, "10.2.0.6", "10.1.0.1-10.1.0.3 10.2.0.5-10.2.0.6" },
+	{ TWO, "10.1.0.4", "10.1.0.1-10.1.0.3 10.2.0.5-10.2.0.6" },
+	/* as they are listed, not as they count */
+	{ THREE, "", "10.3.0.1-10.3.0.2 10.1.0.2-10.1.0.6 10.2.0.1-10.2.0.2" },
+	{ THREE, "10.1.0.4",
+	  "10.1.0.5-10.1.0.6 10.2.0.1-10.2.0.2 10.3.0.1-10.3.0.2 10.1.0.2-10.1.0.4" },
+	{ THREE, "10.1.0.6", "10.2.0.1-10.2.0.2 10.3.0.1-10.3.0.2 10.1.0.2-10.1.0.6" },
+	{ THREE, "10.2.0.1",
+	  "10.2.0.2-10.2.0.2 10.3.0.1-10.3.0.2 10.1.0.2-10.1.0.6 10.2.0.1-10.2.0.1" },
+	/* the last address of an IPv6 subnet is usable */
+	{ "[[{\"subnet\":\"fd00::/126\"}]]", "", "fd00::1-fd00::3" },
+	{ "[[{\"subnet\":\"fd00::/126\"}]]", "fd00::2", "fd00::3-fd00::3 fd00::1-fd00::2" },
+	{ "[[{\"subnet\":\"fd00::/64\"}]]", "fd00::ffff",
+	  "fd00::1:0-fd00::ffff:ffff:ffff:ffff fd00::1-fd00::ffff" },
 	/* the ends of a family */
-	{ "[[{\"subnet\":\"255.255.255.248/29\",\"rangeStart\":\"255.255.255.254\","
-	  "\"rangeEnd\":\"255.255.255.255\"}]]",
-	  "", "255.255.255.254 255.255.255.255" },
-	{ "[[{\"subnet\":\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffc/126\"}]]", "",
-	  "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+	{ V4_END, "", "255.255.255.254-255.255.255.255" },
+	{ V4_END, "255.255.255.254",
+	  "255.255.255.255-255.255.255.255 255.255.255.254-255.255.255.254" },
+	{ V4_END, "255.255.255.255", "255.255.255.254-255.255.255.255" },
+	{ V6_END, ONES "e", ONES "f-" ONES "f " ONES "d-" ONES "e" },
+	{ V6_END, ONES "f", ONES "d-" ONES "f" },
 };
 
-START_TEST(a_walk_gives_every_address_once)
+START_TEST(addresses_are_tried_in_this_order)
 {
 	cni_auto(buf) struct cni_buf text = { 0 };
 
-	ck_assert_str_eq(walk_text(walks[_i].ranges, walks[_i].last, &text), walks[_i].walk);
+	ck_assert_str_eq(parts_text(orders[_i].ranges, orders[_i].last, &text), orders[_i].parts);
 }
 END_TEST
 
@@ -334,17 +352,38 @@ static size_t line_up(const struct cni_range_set *set, struct cni_ip row[static 
 	return n;
 }
 
-START_TEST(a_walk_is_what_the_model_says)
+/* The parts of a set one after the other. @return how many addresses that is */
+static size_t string_parts(const struct cni_range_set *set, const struct cni_ip *last,
+			   struct cni_ip row[static 96],
+			   const struct cni_range *range_of[static 96])
 {
-	struct cni_range ranges[3], *range;
+	struct cni_range_part part;
+	size_t n = 0;
+
+	for (size_t i = 0; cni_range_set_part(set, last, i, &part); i++) {
+		ck_assert_uint_le(i, set->n);
+		ck_assert_int_le(cni_ip_cmp(&part.from, &part.to), 0);
+		for (struct cni_ip ip = part.from; cni_ip_cmp(&ip, &part.to) <= 0;
+		     (void)!cni_ip_next(&ip)) {
+			ck_assert_uint_lt(n, 96);
+			range_of[n] = part.range;
+			row[n++] = ip;
+		}
+	}
+	return n;
+}
+
+/* The row in which they stand, begun behind `last`: so every address is in one part, and in one only. */
+START_TEST(every_address_is_in_one_part_as_the_model_says)
+{
+	const struct cni_range *range_got[96];
+	struct cni_ip row[96], got[96];
+	struct cni_range ranges[3];
 	struct cni_range_set set = { .range = ranges };
-	struct cni_ip row[96], got;
 	size_t range_of[96];
 
 	state = 7;
-	for (int round = 0; round < 3000; round++) {
-		struct cni_range_walk walk;
-		const struct cni_range *of;
+	for (int round = 0; round < 5000; round++) {
 		struct cni_ip last;
 		size_t n, at = 0;
 
@@ -354,18 +393,34 @@ START_TEST(a_walk_is_what_the_model_says)
 		for (size_t i = 0; i < n; i++)
 			if (cni_ip_cmp(&row[i], &last) == 0)
 				at = i + 1;
-		cni_range_walk_begin(&walk, &set, &last);
+		ck_assert_uint_eq(string_parts(&set, &last, got, range_got), n);
 		for (size_t i = 0; i < n; i++) {
 			size_t k = (at + i) % n;
 
-			range = &set.range[range_of[k]];
-			if (cni_ip_cmp(&row[k], &range->gateway) == 0)
-				continue;
-			ck_assert(cni_range_walk_next(&walk, &got, &of));
-			ck_assert_int_eq(cni_ip_cmp(&got, &row[k]), 0);
-			ck_assert_ptr_eq(of, range);
+			ck_assert_int_eq(cni_ip_cmp(&got[i], &row[k]), 0);
+			ck_assert_ptr_eq(range_got[i], &set.range[range_of[k]]);
 		}
-		ck_assert(!cni_range_walk_next(&walk, &got, &of));
+	}
+}
+END_TEST
+
+START_TEST(behind_the_last_part_there_is_none)
+{
+	cni_auto(ranges) struct cni_ranges ranges = { 0 };
+	static const char *const last[] = { "", "10.1.0.2", "10.2.0.6" };
+	static const size_t parts[] = { 2, 3, 2 };
+
+	load_good(TWO, &ranges);
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(last); i++) {
+		const struct cni_range_part before = { .from = ip_of("10.9.0.1") };
+		struct cni_range_part part = before;
+		struct cni_ip ip = ip_of(last[i]);
+
+		ck_assert(!cni_range_set_part(&ranges.set[0], &ip, parts[i], &part));
+		ck_assert(!cni_range_set_part(&ranges.set[0], &ip, SIZE_MAX, &part));
+		ck_assert_ptr_null(part.range);
+		ck_assert_int_eq(cni_ip_cmp(&part.from, &before.from), 0);
+		ck_assert(cni_range_set_part(&ranges.set[0], &ip, parts[i] - 1, &part));
 	}
 }
 END_TEST
@@ -411,8 +466,9 @@ int main(void)
 	tcase_add_loop_test(tc, what_is_not_given_has_a_default, 0, CNI_ARRAY_SIZE(good));
 	tcase_add_test(tc, one_subnet_may_have_several_ranges_apart);
 	tcase_add_test(tc, sets_are_kept_in_their_order);
-	tcase_add_loop_test(tc, a_walk_gives_every_address_once, 0, CNI_ARRAY_SIZE(walks));
-	tcase_add_test(tc, a_walk_is_what_the_model_says);
+	tcase_add_loop_test(tc, addresses_are_tried_in_this_order, 0, CNI_ARRAY_SIZE(orders));
+	tcase_add_test(tc, every_address_is_in_one_part_as_the_model_says);
+	tcase_add_test(tc, behind_the_last_part_there_is_none);
 	tcase_add_test(tc, finding_is_what_the_model_says);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -1,111 +1,11 @@
 /*
- * The lease store, in a directory made for each test: the files' form and modes, what counts as a
- * lease, what does not, and the lock.
+ * The lease store, in a directory made for each test: the files' form and modes, the lock, taking
+ * addresses and giving them back, and what was given out last.
  */
-#include "store.h"
+#include "store_dir.h"
 
-#include <check.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-
-/* ---- a directory for each test ---- */
-
-static char base[] = "/tmp/check_store.XXXXXX";
-
-/* Paths of things in the store's directory, and beside it. */
-static const char *in_net(const char *name)
-{
-	static char path[256];
-
-	snprintf(path, sizeof(path), "%s/nets/net1/%s", base, name);
-	return path;
-}
-
-static void setup(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(base));
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
-static void teardown(void)
-{
-	ck_assert_int_eq(nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
-	strcpy(base + strlen(base) - 6, "XXXXXX");
-}
-
-static void open_store(struct cni_store *ret)
-{
-	struct cni_error err = { 0 };
-	char dir[64];
-
-	snprintf(dir, sizeof(dir), "%s/nets", base);
-	ck_assert_msg(cni_store_open(dir, "net1", true, ret, &err) == 0, "%s", err.msg);
-}
-
-static struct cni_ip ip_of(const char *text)
-{
-	struct cni_ip ip = { 0 };
-
-	ck_assert_int_eq(cni_ip_parse(text, &ip), 0);
-	return ip;
-}
-
-static int reserve(struct cni_store *store, const char *ip, const char *id, const char *ifname)
-{
-	struct cni_ip addr = ip_of(ip);
-	struct cni_error err = { 0 };
-	int r = cni_store_reserve(store, &addr, id, ifname, &err);
-
-	ck_assert_msg(r == 0 || r == -EEXIST || err.set, "%d without a message", r);
-	return r;
-}
-
-static bool is_free(struct cni_store *store, const char *ip)
-{
-	struct cni_ip addr = ip_of(ip);
-
-	return cni_store_is_free(store, &addr);
-}
-
-static void put_file(const char *name, const char *content, size_t len)
-{
-	cni_auto(fd) int fd = open(in_net(name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	ck_assert_msg(fd >= 0, "%s: %s", name, strerror(errno));
-	ck_assert_int_eq(write(fd, content, len), (ssize_t)len);
-}
-
-static void put(const char *name, const char *content)
-{
-	put_file(name, content, strlen(content));
-}
-
-static void expect_file(const char *name, const char *want)
-{
-	cni_auto(fd) int fd = open(in_net(name), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	char text[512];
-	ssize_t n;
-
-	ck_assert_msg(fd >= 0, "%s: %s", name, strerror(errno));
-	n = read(fd, text, sizeof(text) - 1);
-	ck_assert_int_ge(n, 0);
-	text[n] = '\0';
-	ck_assert_str_eq(text, want);
-}
 
 static unsigned int mode_of(const char *name)
 {
@@ -113,61 +13,6 @@ static unsigned int mode_of(const char *name)
 
 	ck_assert_msg(lstat(in_net(name), &st) == 0, "%s: %s", name, strerror(errno));
 	return st.st_mode & 07777;
-}
-
-/* How many files there are besides the lock. */
-static int count_files(void)
-{
-	DIR *dir = opendir(in_net(""));
-	struct dirent *entry;
-	int n = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while ((entry = readdir(dir)))
-		n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		     strcmp(entry->d_name, "lock") != 0;
-	closedir(dir);
-	return n;
-}
-
-/* Leases as text, sorted by nothing but their one place in this list. */
-struct seen {
-	int n;
-	struct {
-		char ip[CNI_IP_STRLEN], id[64], ifname[64];
-	} lease[16];
-};
-
-static int see(const struct cni_lease *lease, void *ctx)
-{
-	struct seen *seen = ctx;
-
-	ck_assert_int_lt(seen->n, 16);
-	cni_ip_format(&lease->ip, seen->lease[seen->n].ip);
-	snprintf(seen->lease[seen->n].id, 64, "%s", lease->containerid);
-	snprintf(seen->lease[seen->n].ifname, 64, "%s", lease->ifname ? lease->ifname : "-");
-	seen->n++;
-	return 0;
-}
-
-static struct seen see_all(struct cni_store *store)
-{
-	struct seen seen = { 0 };
-
-	ck_assert_int_eq(cni_store_each(store, see, &seen, NULL), 0);
-	return seen;
-}
-
-static void expect_lease(const struct seen *seen, const char *ip, const char *id,
-			 const char *ifname)
-{
-	for (int i = 0; i < seen->n; i++)
-		if (strcmp(seen->lease[i].ip, ip) == 0) {
-			ck_assert_str_eq(seen->lease[i].id, id);
-			ck_assert_str_eq(seen->lease[i].ifname, ifname);
-			return;
-		}
-	ck_abort_msg("no lease of %s", ip);
 }
 
 /* ---- form and modes ---- */
@@ -195,6 +40,7 @@ START_TEST(files_are_as_the_go_plugin_writes_them)
 	ck_assert_uint_eq(mode_of("10.1.0.2"), 0600);
 	ck_assert_uint_eq(mode_of("2001:db8:0:1::2"), 0600);
 	ck_assert_uint_eq(mode_of("last_reserved_ip.0"), 0600);
+	ck_assert_uint_eq(mode_of(CNI_INDEX_FILE), 0600);
 }
 END_TEST
 
@@ -300,7 +146,6 @@ END_TEST
 START_TEST(an_address_is_taken_once_until_it_is_given_back)
 {
 	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
-	struct cni_ip ip = ip_of("10.1.0.2");
 	struct cni_error err = { 0 };
 
 	open_store(&store);
@@ -311,8 +156,8 @@ START_TEST(an_address_is_taken_once_until_it_is_given_back)
 	ck_assert_int_eq(reserve(&store, "10.1.0.2", "ctr2", "eth0"), -EEXIST);
 	ck_assert_int_eq(reserve(&store, "10.1.0.2", "ctr1", "eth0"), -EEXIST);
 	expect_file("10.1.0.2", "ctr1\r\neth0");
-	ck_assert_int_eq(cni_store_release(&store, &ip, &err), 0);
-	ck_assert_int_eq(cni_store_release(&store, &ip, &err), 0);
+	ck_assert_int_eq(release(&store, "10.1.0.2", "ctr1", "eth0", &err), 0);
+	ck_assert_int_eq(release(&store, "10.1.0.2", "ctr1", "eth0", &err), 0);
 	ck_assert(!err.set);
 	ck_assert(is_free(&store, "10.1.0.2"));
 	ck_assert_int_eq(reserve(&store, "10.1.0.2", "ctr2", "eth1"), 0);
@@ -337,7 +182,6 @@ END_TEST
 START_TEST(what_is_no_regular_file_is_taken_but_no_lease)
 {
 	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
-	struct cni_ip dir = ip_of("10.1.0.2");
 	struct cni_error err = { 0 };
 
 	open_store(&store);
@@ -348,7 +192,7 @@ START_TEST(what_is_no_regular_file_is_taken_but_no_lease)
 	ck_assert_int_eq(reserve(&store, "10.1.0.2", "ctr1", "eth0"), -EEXIST);
 	ck_assert_int_eq(reserve(&store, "10.1.0.3", "ctr1", "eth0"), -EEXIST);
 	ck_assert_int_eq(reserve(&store, "10.1.0.4", "ctr1", "eth0"), -EEXIST);
-	ck_assert_int_lt(cni_store_release(&store, &dir, &err), 0);
+	ck_assert_int_lt(release(&store, "10.1.0.2", "ctr1", "eth0", &err), 0);
 	ck_assert_msg(strncmp(err.msg, "failed to remove lease of 10.1.0.2: ", 36) == 0, "%s",
 		      err.msg);
 	ck_assert_int_eq(count_files(), 3);
@@ -371,7 +215,7 @@ START_TEST(symbolic_links_lead_nowhere)
 	ck_assert_int_lt(cni_store_set_last(&store, 0, &ip, NULL), 0);
 	expect_file("outside.last", "10.1.0.9");
 	/* The link itself can be given back; what it leads to stays. */
-	ck_assert_int_eq(cni_store_release(&store, &ip, NULL), 0);
+	ck_assert_int_eq(release(&store, "10.1.0.2", "ctr1", "eth0", NULL), 0);
 	ck_assert(is_free(&store, "10.1.0.2"));
 	expect_file("outside", "ctr1\r\neth0");
 	/* Neither a network's directory nor its lock may be elsewhere. */
@@ -381,135 +225,6 @@ START_TEST(symbolic_links_lead_nowhere)
 	ck_assert_int_eq(symlink("../outside", in_net("net3/lock")), 0);
 	ck_assert_int_lt(cni_store_open(in_net(""), "net3", true, &other, NULL), 0);
 	ck_assert_int_eq(other.dir, -1);
-}
-END_TEST
-
-/* ---- reading ---- */
-
-START_TEST(leases_are_read_in_both_forms)
-{
-	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
-	struct seen seen;
-
-	open_store(&store);
-	put("10.1.0.2", "ctr1\r\neth0");
-	put("10.1.0.3", " \n ctr2\r\neth1\r\n ");
-	put("10.1.0.4", "ctr3");
-	put("10.1.0.5", "ctr4\n");
-	put("fd00::2", "ctr5\r\neth0");
-	seen = see_all(&store);
-	ck_assert_int_eq(seen.n, 5);
-	expect_lease(&seen, "10.1.0.2", "ctr1", "eth0");
-	expect_lease(&seen, "10.1.0.3", "ctr2", "eth1");
-	expect_lease(&seen, "10.1.0.4", "ctr3", "-");
-	expect_lease(&seen, "10.1.0.5", "ctr4", "-");
-	expect_lease(&seen, "fd00::2", "ctr5", "eth0");
-}
-END_TEST
-
-START_TEST(what_is_no_lease_is_passed_over)
-{
-	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
-	static char big[100000];
-
-	open_store(&store);
-	put("last_reserved_ip.0", "10.1.0.2");
-	put("readme", "ctr1\r\neth0");
-	put("10.1.0.02", "ctr1\r\neth0");
-	put("10.1.0.2~", "ctr1\r\neth0");
-	put(".10.1.0.2", "ctr1\r\neth0");
-	put("fd00::2%eth0", "ctr1\r\neth0");
-	/* Spelt unlike the store does: giving it back would hit another's lease. */
-	put("::ffff:10.1.0.3", "ctr1\r\neth0");
-	put("FD00::3", "ctr1\r\neth0");
-	put("10.1.0.4", " \r\n ");
-	put("10.1.0.5", "ctr1\neth0"); /* without the carriage return it is no one's */
-	put("10.1.0.6", "\r\n");
-	memset(big, 'x', sizeof(big));
-	put_file("10.1.0.7", "\0ctr1", 5);
-	put_file("readme2", big, sizeof(big));
-	ck_assert_int_eq(see_all(&store).n, 0);
-}
-END_TEST
-
-START_TEST(a_long_lease_is_read_whole)
-{
-	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
-	char id[301], want[320];
-
-	memset(id, 'i', sizeof(id) - 1);
-	id[sizeof(id) - 1] = '\0';
-	open_store(&store);
-	ck_assert_int_eq(reserve(&store, "10.1.0.2", id, "eth0"), 0);
-	snprintf(want, sizeof(want), "%s\r\neth0", id);
-	expect_file("10.1.0.2", want);
-	ck_assert_int_eq(see_all(&store).n, 1);
-}
-END_TEST
-
-START_TEST(an_old_lease_is_of_every_interface)
-{
-	const struct cni_lease new = { .containerid = "ctr1", .ifname = "eth0" };
-	const struct cni_lease old = { .containerid = "ctr1" };
-
-	ck_assert(cni_lease_is_of(&new, "ctr1", "eth0"));
-	ck_assert(!cni_lease_is_of(&new, "ctr1", "eth1"));
-	ck_assert(!cni_lease_is_of(&new, "ctr", "eth0"));
-	ck_assert(!cni_lease_is_of(&new, "ctr11", "eth0"));
-	ck_assert(cni_lease_is_of(&old, "ctr1", "eth7"));
-	ck_assert(!cni_lease_is_of(&old, "ctr2", "eth7"));
-}
-END_TEST
-
-struct dropping {
-	struct cni_store *store;
-	int n;
-};
-
-static int drop(const struct cni_lease *lease, void *ctx)
-{
-	struct dropping *d = ctx;
-
-	d->n++;
-	return cni_store_release(d->store, &lease->ip, NULL);
-}
-
-START_TEST(leases_may_be_given_back_while_they_are_walked)
-{
-	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
-	struct dropping d = { .store = &store };
-
-	open_store(&store);
-	for (int i = 0; i < 200; i++) {
-		char ip[32];
-
-		snprintf(ip, sizeof(ip), "10.1.0.%d", i);
-		ck_assert_int_eq(reserve(&store, ip, "ctr1", "eth0"), 0);
-	}
-	ck_assert_int_eq(cni_store_each(&store, drop, &d, NULL), 0);
-	ck_assert_int_eq(d.n, 200);
-	ck_assert_int_eq(count_files(), 0);
-}
-END_TEST
-
-static int stop(const struct cni_lease *lease, void *ctx)
-{
-	(void)lease;
-	++*(int *)ctx;
-	return 42;
-}
-
-START_TEST(a_walk_ends_when_told)
-{
-	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
-	int n = 0;
-
-	open_store(&store);
-	ck_assert_int_eq(cni_store_each(&store, stop, &n, NULL), 0);
-	ck_assert_int_eq(reserve(&store, "10.1.0.2", "a", "eth0"), 0);
-	ck_assert_int_eq(reserve(&store, "10.1.0.3", "b", "eth0"), 0);
-	ck_assert_int_eq(cni_store_each(&store, stop, &n, NULL), 42);
-	ck_assert_int_eq(n, 1);
 }
 END_TEST
 
@@ -567,8 +282,6 @@ int main(void)
 {
 	Suite *suite = suite_create("store");
 	TCase *tc = tcase_create("store");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -583,16 +296,7 @@ int main(void)
 	tcase_add_test(tc, an_empty_file_counts_as_free);
 	tcase_add_test(tc, what_is_no_regular_file_is_taken_but_no_lease);
 	tcase_add_test(tc, symbolic_links_lead_nowhere);
-	tcase_add_test(tc, leases_are_read_in_both_forms);
-	tcase_add_test(tc, what_is_no_lease_is_passed_over);
-	tcase_add_test(tc, a_long_lease_is_read_whole);
-	tcase_add_test(tc, an_old_lease_is_of_every_interface);
-	tcase_add_test(tc, leases_may_be_given_back_while_they_are_walked);
-	tcase_add_test(tc, a_walk_ends_when_told);
 	tcase_add_test(tc, the_last_address_is_kept_for_each_set);
 	tcase_add_test(tc, a_last_address_that_is_none_is_unknown);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

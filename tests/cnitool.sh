@@ -73,6 +73,8 @@ build_cnitool() {
 runtime_of() {
 	if grep -q '"ipRanges": *true' "$1"; then
 		echo '{"ipRanges":[[{"subnet":"10.112.0.0/24"}]]}'
+	elif grep -q '"type": *"static"' "$1"; then
+		echo '{"ips":["10.70.0.5/24"]}'
 	else
 		echo '{}'
 	fi
@@ -97,7 +99,7 @@ run_list() {
 	cnitool del "$name" /run/netns/c1 || die "$1: second del"
 	left=$(ip netns exec c1 ip -o link | grep -v ' lo: ' || true)
 	left=$left$(ip -o link show type veth)
-	left=$left$(find /var/lib/cni -type f ! -name lock ! -name 'last_reserved_ip.*')
+	left=$left$(find /var/lib/cni -type f ! -name lock ! -name .ccni-index ! -name 'last_reserved_ip.*')
 	left=$left$(nft list ruleset | grep -E 'masquerade|dnat' | grep -v -E 'table|chain' || true)
 	[ -z "$left" ] || die "$1: left behind: $left"
 	ip netns del c1

@@ -386,7 +386,8 @@ const char *world_dump(void)
 	return sh("echo '== host'; %s; "
 		  "for c in $(ls /run/netns 2>/dev/null | sort); do echo \"== $c\"; "
 		  "ip netns exec $c sh -c \"$(cat <<'END'\n%s\nEND\n)\"; done; "
-		  "for d in %s /var/lib/cni; do find $d -type f ! -name '*.trace' 2>/dev/null | "
+		  "for d in %s /var/lib/cni; do find $d -type f ! -name '*.trace' ! -name "
+		  ".ccni-index 2>/dev/null | "
 		  "sort | "
 		  "while read -r f; do echo \"== $f $(stat -c %%a $f)\"; cat $f; echo; done; done",
 		  dump_namespace, dump_namespace, WORLD);

@@ -86,7 +86,7 @@ const char *with_prev(const char *config, const char *result);
 /**
  * @return a text of everything that a plugin may change: links, addresses, routes, rules, sysctls that
  * plugins touch, of the host and of every container, and the files below the world's directory and
- * /var/lib/cni
+ * /var/lib/cni, but for the index of the leases, which is derived from them
  */
 const char *world_dump(void);
 

@@ -1,67 +1,129 @@
 /*
  * Fuzz: a lease's file and last_reserved_ip, as they may lie in a store's directory. The first byte is
- * the length of the name of a lease's file; then come the name, and the content of both files.
+ * the length of the name of a lease's file; then come the name, and the content of both files. Whatever it
+ * is, the index, the files one by one and the operator's list agree about it.
  */
 #include "store.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char base[] = "/tmp/fuzz_lease.XXXXXX";
+static char bases[][32] = { "/dev/shm/fuzz_lease.XXXXXX", "/tmp/fuzz_lease.XXXXXX" };
+static const char *base; /* the one that can be made */
 static struct cni_store store = CNI_STORE_INIT;
 
 static void finish(void)
 {
-	cni_store_close(&store);
+	static const char *const names[] = { "net/lock", ("net/" CNI_INDEX_FILE), "net", "" };
 	char path[64];
 
-	snprintf(path, sizeof(path), "%s/net/lock", base);
-	(void)unlink(path);
-	snprintf(path, sizeof(path), "%s/net", base);
-	(void)rmdir(path);
-	(void)rmdir(base);
+	cni_store_close(&store);
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", base, names[i]);
+		(void)remove(path);
+	}
 }
 
 static void start(void)
 {
-	if (store.dir >= 0)
-		return;
-	assert(mkdtemp(base));
+	static bool started;
+
+	if (!started) {
+		base = mkdtemp(bases[0]);
+		if (!base)
+			base = mkdtemp(bases[1]);
+		assert(base);
+		atexit(finish);
+		started = true;
+	}
 	assert(cni_store_open(base, "net", true, &store, NULL) == 0);
-	atexit(finish);
 }
 
 static void put(const char *name, const uint8_t *data, size_t size)
 {
-	cni_auto(fd) int fd = openat(store.dir, name,
-				     O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	cni_auto(fd) int fd = -1;
+	char path[128];
 
+	snprintf(path, sizeof(path), "%s/net/%s", base, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	assert(fd >= 0);
 	assert(write(fd, data, size) == (ssize_t)size);
 }
 
-static int see(const struct cni_lease *lease, void *ctx)
+/* What is found under one name, and in how many ways. */
+struct found {
+	const char *name;
+	int leases, owned, listed;
+};
+
+static int count_owned(const struct cni_lease *lease, void *ctx)
 {
-	const char *name = ctx;
+	struct found *found = ctx;
 	char text[CNI_IP_STRLEN];
 
-	assert(strcmp(cni_ip_format(&lease->ip, text), name) == 0);
+	assert(strcmp(cni_ip_format(&lease->ip, text), found->name) == 0);
+	found->owned++;
+	return 0;
+}
+
+static int release_owned(const struct cni_lease *lease, void *ctx)
+{
+	(void)ctx;
+	assert(cni_store_release(&store, lease, NULL) == 0);
+	return 0;
+}
+
+static int see(const struct cni_lease *lease, void *ctx)
+{
+	const char *ifname = lease->ifname ? lease->ifname : "any";
+	struct found *found = ctx;
+	char text[CNI_IP_STRLEN];
+	struct cni_ip next;
+
+	found->leases++;
+	assert(strcmp(cni_ip_format(&lease->ip, text), found->name) == 0);
 	assert(lease->containerid[0] && !strpbrk(lease->containerid, "\r\n"));
-	assert(cni_lease_is_of(lease, lease->containerid, lease->ifname ? lease->ifname : ""));
+	assert(cni_lease_is_of(lease, lease->containerid, ifname));
 	assert(!cni_store_is_free(&store, &lease->ip));
-	assert(cni_store_reserve(&store, &lease->ip, "other", "eth0", NULL) < 0);
-	assert(cni_store_release(&store, &lease->ip, NULL) == 0);
+	next = cni_store_next_free(&store, &lease->ip, &lease->ip);
+	assert(next.family == AF_UNSPEC);
+	assert(!cni_store_is_of_old_boot(&store, &lease->ip));
+	assert(cni_store_reserve(&store, &lease->ip, "other", "eth0", NULL) == -EEXIST);
+	assert(cni_store_each_of(&store, lease->containerid, ifname, count_owned, found, NULL) ==
+	       0);
+	assert(cni_store_each_of(&store, lease->containerid, ifname, release_owned, NULL, NULL) ==
+	       0);
 	assert(cni_store_is_free(&store, &lease->ip));
+	assert(cni_store_each_of(&store, lease->containerid, ifname, count_owned, found, NULL) ==
+	       0);
+	next = cni_store_next_free(&store, &lease->ip, &lease->ip);
+	assert(cni_ip_cmp(&next, &lease->ip) == 0);
+	return 0;
+}
+
+static int list(const struct cni_store_entry *e, void *ctx)
+{
+	struct cni_ip next = cni_store_next_free(&store, &e->ip, &e->ip);
+	struct found *found = ctx;
+	char text[CNI_IP_STRLEN];
+
+	assert(strcmp(cni_ip_format(&e->ip, text), found->name) == 0);
+	assert(!e->lease || !e->torn);
+	assert(cni_store_is_free(&store, &e->ip) == e->torn);
+	assert((next.family == AF_UNSPEC) == !e->torn);
+	found->listed += e->lease ? 1 : 0;
 	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char name[64] = "10.1.0.2";
+	struct found found = { .name = name };
 	struct cni_ip last;
 	size_t len;
 
@@ -78,8 +140,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= len;
 	}
 	start();
-	put(name, data, size);
-	assert(cni_store_each(&store, see, name, NULL) == 0);
+	cni_store_close(&store);
+	put(name, data, size); /* as another program does: without the index */
+	start();
+	assert(cni_index_usable(&store.index));
+	assert(cni_store_inspect(&store, list, &found, NULL) == 0);
+	assert(cni_store_each(&store, see, &found, NULL) == 0);
+	assert(found.leases == found.listed && found.owned == found.leases);
 	(void)unlinkat(store.dir, name, 0);
 	put("last_reserved_ip.0", data, size);
 	cni_store_last(&store, 0, &last);
@@ -92,5 +159,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(cni_ip_cmp(&last, &again) == 0);
 	}
 	(void)unlinkat(store.dir, "last_reserved_ip.0", 0);
+	cni_store_close(&store);
 	return 0;
 }
