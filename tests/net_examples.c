@@ -189,6 +189,20 @@ static const struct example examples[] = {
 			.addresses = "10.65.7.3/24",
 			.also = HAS_DEFAULT("10.65.7.1") } },
 	  .gateways = "10.65.7.1" },
+	{ .file = "70-static.conflist",
+	  .member = { { .name = "one",
+			.capabilities = "{\"ips\":[\"10.70.0.2/24\",\"fd00:70::2/64\"]}",
+			.addresses = "10.70.0.2/24 fd00:70::2/64",
+			.also = HAS_DEFAULT6("fd00:70::1") },
+		      { .name = "two",
+			.args = "IgnoreUnknown=1;IP=10.70.0.3/24,fd00:70::3/64;"
+				"GATEWAY=10.70.0.1,fd00:70::1",
+			.addresses = "10.70.0.3/24 fd00:70::3/64",
+			.also = HAS_DEFAULT("10.70.0.1") } },
+	  .gateways = "10.70.0.1 fd00:70::1",
+	  .families = "46",
+	  .dns = "{\"nameservers\":[\"10.70.0.1\"]}",
+	  .also = "test ! -e /var/lib/cni/networks" },
 	{ .file = "99-loopback.conflist",
 	  .member = { { .name = "one", .addresses = "127.0.0.1/8 ::1/128" },
 		      { .name = "two", .addresses = "127.0.0.1/8 ::1/128" } },
@@ -344,7 +358,8 @@ static const char *seen_from_outside(const char *container, int family)
 
 #define ADDRESSES "ip -o addr show dev %s | awk '$4 !~ /^fe80:/ { print $4 }' | xargs"
 #define LINKS "ip -o link | awk '{ print $2, $3 }'"
-#define LEASES "find /var/lib/cni -type f ! -name lock ! -name 'last_reserved_ip.*' | xargs"
+#define LEASES \
+	"find /var/lib/cni -type f ! -name lock ! -name 'last_reserved_ip.*' ! -name '.*' | xargs"
 
 static const char *ifname_of(const struct example *ex)
 {

@@ -39,6 +39,20 @@ static const struct golden {
 	{ "host-local", "exhausted",
 	  "{'cniVersion':'@','name':'net1','type':'host-local'," LOCAL
 	  "'subnet':'10.1.0.0/30','rangeStart':'10.1.0.1','rangeEnd':'10.1.0.1'}}" },
+	{ "static", "addresses-routes-dns",
+	  "{'cniVersion':'@','name':'net1','type':'static','ipam':{'type':'static',"
+	  "'addresses':[{'address':'10.1.2.3/24','gateway':'10.1.2.1'},"
+	  "{'address':'fd00::5/64','gateway':'fd00::1'}],'routes':[{'dst':'0.0.0.0/0'},"
+	  "{'dst':'192.168.1.5/16','gw':'10.1.2.9','mtu':1400,'advmss':1300,'priority':50,"
+	  "'table':100,'scope':253},{'dst':'::/0','gw':'fd00::9'},"
+	  "{'dst':'1.1.1.0/24','table':0,'scope':0}],'dns':{'nameservers':['8.8.8.8'],"
+	  "'domain':'ex.org','search':['a.b','c.d'],'options':['ndots:5']}}}" },
+	{ "static", "addresses-of-the-runtime",
+	  "{'cniVersion':'@','name':'net1','type':'static','runtimeConfig':{'ips':"
+	  "['10.4.0.5/24']},'args':{'cni':{'ips':['10.3.0.5/24']}},'ipam':{'type':'static',"
+	  "'addresses':[{'address':'10.1.2.3/24','gateway':'10.1.2.1'}]}}" },
+	{ "static", "no-addresses",
+	  "{'cniVersion':'@','name':'net1','type':'static','ipam':{'type':'static'}}" },
 	{ "loopback", "plain", "{'cniVersion':'@','name':'lo','type':'loopback'}" },
 };
 #define N_CASES (int)(sizeof(cases) / sizeof(cases[0]))
