@@ -249,7 +249,7 @@ int cni_store_each_of(struct cni_store *store, const char *containerid, const ch
 	struct each each = { .fn = fn, .ctx = ctx, .containerid = containerid, .ifname = ifname };
 	const char *owners[] = { ifname, NULL }; /* leases of now, and old ones */
 
-	for (size_t i = 0; i < CNI_ARRAY_SIZE(owners); i++) {
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(owners) && each.result == 0; i++) {
 		if (!each_by_index(store, cni_index_owner(containerid, owners[i]), &each)) {
 			cni_index_give_up(&store->index);
 			return each_by_scan(store, &each, err);
