@@ -1,7 +1,8 @@
 /*
- * Measures host-local on one directory of leases: ADD of the next address, ADD that has to go round past
- * all taken ones, CHECK and DEL, ours and another's in turn, each with a copy of the directory of its own.
- * Called by tests/bench/leases, which makes a table of what this prints:
+ * Measures host-local on directories with more and more leases: ADD of the next address, ADD that has to
+ * go round past all taken ones, CHECK and DEL. Ours and another's, each in directories of its own, take
+ * turns, and so do the directories, so that whatever else the machine does hits all alike. Called by
+ * tests/bench/leases, which makes a table of what this prints:
  * "<leases> <ours|theirs> <call> <median in microseconds>".
  */
 #include <errno.h>
@@ -17,14 +18,22 @@
 #include <unistd.h>
 
 #define MAX_CALLS 1001
+#define MAX_COUNTS 8
+/* From this many leases on, theirs is called but a few times. */
+#define MANY 60000
+#define FEW 11
 
 enum verb { ADD, ADD_ROUND, CHECK, DEL, ADD_ANEW, N_VERBS };
 
 static const char *const titles[] = { "ADD", "ADD-round", "CHECK", "DEL", "ADD-anew" };
 
-/* One implementation and its directory. */
+/* One implementation and one directory. */
 struct side {
-	const char *name, *program, *data_dir;
+	const char *name, *program;
+	char data_dir[4096];
+	unsigned int leases;
+	unsigned int calls;
+	bool v6;
 	bool indexed; /* keeps an index, which can be taken away */
 	int config; /* stdin of every call */
 	double us[N_VERBS][MAX_CALLS];
@@ -59,7 +68,7 @@ static void write_file(int dir, const char *name, const char *text)
 
 static int open_network(const struct side *s)
 {
-	char path[4096];
+	char path[4200];
 	int dir;
 
 	snprintf(path, sizeof(path), "%s/bench", s->data_dir);
@@ -71,31 +80,31 @@ static int open_network(const struct side *s)
 	return dir;
 }
 
-static void set_last(const struct side *s, bool v6, unsigned int i)
+static void set_last(const struct side *s, unsigned int i)
 {
 	int dir = open_network(s);
 	char ip[40];
 
-	address(v6, i, ip);
+	address(s->v6, i, ip);
 	write_file(dir, "last_reserved_ip.0", ip);
 	close(dir);
 }
 
-static void fill(const struct side *s, bool v6, unsigned int n)
+static void fill(const struct side *s)
 {
 	int dir = open_network(s);
 
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = 0; i < s->leases; i++) {
 		char ip[40], text[128];
 
-		address(v6, i, ip);
+		address(s->v6, i, ip);
 		snprintf(text, sizeof(text), "%064x\r\neth0", i);
 		write_file(dir, ip, text);
 	}
 	close(dir);
 }
 
-static int make_config(const struct side *s, bool v6)
+static int make_config(const struct side *s)
 {
 	int fd = open(s->data_dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 
@@ -103,7 +112,7 @@ static int make_config(const struct side *s, bool v6)
 			      "{\"cniVersion\":\"1.0.0\",\"name\":\"bench\",\"type\":\"host-"
 			      "local\",\"ipam\":{"
 			      "\"type\":\"host-local\",\"subnet\":\"%s\",\"dataDir\":\"%s\"}}",
-			      v6 ? "fd00::/64" : "10.0.0.0/16", s->data_dir) < 0)
+			      s->v6 ? "fd00::/64" : "10.0.0.0/16", s->data_dir) < 0)
 		die("configuration");
 	return fd;
 }
@@ -127,7 +136,7 @@ static double call(const struct side *s, const char *command, unsigned int id)
 	};
 	char *argv[] = { (char *)s->program, NULL };
 	posix_spawn_file_actions_t files;
-	char path[4096];
+	char path[4200];
 	double start;
 	int status;
 	pid_t pid;
@@ -159,44 +168,44 @@ static void note(struct side *s, enum verb verb, double us)
 }
 
 /* One life of a container; where the last address is decides what ADD has to pass. */
-static void life(struct side *s, bool v6, unsigned int leases, unsigned int id)
+static void life(struct side *s, unsigned int id)
 {
-	set_last(s, v6, leases ? leases - 1 : 0);
+	set_last(s, s->leases ? s->leases - 1 : 0);
 	note(s, ADD, call(s, "ADD", id));
 	note(s, CHECK, call(s, "CHECK", id));
 	note(s, DEL, call(s, "DEL", id));
-	set_last(s, v6, 0);
+	set_last(s, 0);
 	note(s, ADD_ROUND, call(s, "ADD", id));
 	call(s, "DEL", id);
 }
 
 /* The index is gone or stale, as after a change by somebody else. */
-static void life_anew(struct side *s, bool v6, unsigned int leases, unsigned int id)
+static void life_anew(struct side *s, unsigned int id)
 {
 	int dir = open_network(s);
 
 	unlinkat(dir, ".ccni-index", 0);
 	close(dir);
-	set_last(s, v6, leases ? leases - 1 : 0);
+	set_last(s, s->leases ? s->leases - 1 : 0);
 	note(s, ADD_ANEW, call(s, "ADD", id));
 	call(s, "DEL", id);
 }
 
-static void measure(struct side sides[2], bool v6, unsigned int leases, const unsigned int calls[2])
+static void measure(struct side *sides, size_t n)
 {
-	for (int k = 0; k < 2; k++) {
+	for (size_t k = 0; k < n; k++) {
 		for (unsigned int i = 0; i < 2; i++)
-			life(&sides[k], v6, leases, i); /* to warm up */
+			life(&sides[k], i); /* to warm up */
 		memset(sides[k].n, 0, sizeof(sides[k].n));
 	}
-	for (unsigned int i = 0; i < calls[0] || i < calls[1]; i++)
-		for (int k = 0; k < 2; k++)
-			if (i < calls[k])
-				life(&sides[k], v6, leases, i);
-	for (unsigned int i = 0; i < 11; i++)
-		for (int k = 0; k < 2; k++)
+	for (unsigned int i = 0; i < MAX_CALLS; i++)
+		for (size_t k = 0; k < n; k++)
+			if (i < sides[k].calls)
+				life(&sides[k], i);
+	for (unsigned int i = 0; i < FEW; i++)
+		for (size_t k = 0; k < n; k++)
 			if (sides[k].indexed)
-				life_anew(&sides[k], v6, leases, i);
+				life_anew(&sides[k], i);
 }
 
 static int compare(const void *a, const void *b)
@@ -206,42 +215,46 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void report(struct side *s, unsigned int leases)
+static void report(struct side *s)
 {
 	for (int v = 0; v < N_VERBS; v++) {
 		if (s->n[v] == 0)
 			continue;
 		qsort(s->us[v], s->n[v], sizeof(s->us[v][0]), compare);
-		printf("%u %s %s %.0f\n", leases, s->name, titles[v], s->us[v][s->n[v] / 2]);
+		printf("%u %s %s %.0f\n", s->leases, s->name, titles[v], s->us[v][s->n[v] / 2]);
 	}
 }
 
 int main(int argc, char **argv)
 {
-	static struct side sides[2] = { { .name = "ours", .indexed = true }, { .name = "theirs" } };
-	unsigned int leases, calls[2];
-	char path[2][4096];
-	bool v6;
+	static struct side sides[2 * MAX_COUNTS];
+	size_t n = 0;
 
-	if (argc != 8) {
-		fprintf(stderr, "usage: leases OURS THEIRS DIRECTORY 4|6 LEASES CALLS_OF_OURS "
-				"CALLS_OF_THEIRS\n");
+	if (argc < 7 || argc > 6 + MAX_COUNTS) {
+		fprintf(stderr, "usage: leases OURS THEIRS DIRECTORY 4|6 CALLS LEASES...\n");
 		return 2;
 	}
-	v6 = argv[4][0] == '6';
-	leases = (unsigned int)strtoul(argv[5], NULL, 10);
-	for (int k = 0; k < 2; k++) {
-		calls[k] = (unsigned int)strtoul(argv[6 + k], NULL, 10);
-		if (calls[k] == 0 || calls[k] > MAX_CALLS || leases > 65000)
-			return 2;
-		snprintf(path[k], sizeof(path[k]), "%s/%s", argv[3], sides[k].name);
-		sides[k].program = argv[1 + k];
-		sides[k].data_dir = path[k];
-		fill(&sides[k], v6, leases);
-		sides[k].config = make_config(&sides[k], v6);
-	}
-	measure(sides, v6, leases, calls);
-	for (int k = 0; k < 2; k++)
-		report(&sides[k], leases);
+	for (int i = 6; i < argc; i++)
+		for (int k = 0; k < 2; k++, n++) {
+			struct side *s = &sides[n];
+
+			s->name = k ? "theirs" : "ours";
+			s->program = argv[1 + k];
+			s->indexed = k == 0;
+			s->v6 = argv[4][0] == '6';
+			s->leases = (unsigned int)strtoul(argv[i], NULL, 10);
+			s->calls = (unsigned int)strtoul(argv[5], NULL, 10);
+			if (s->leases > 65000 || s->calls == 0 || s->calls > MAX_CALLS)
+				return 2;
+			if (k && s->leases >= MANY && s->calls > FEW)
+				s->calls = FEW;
+			snprintf(s->data_dir, sizeof(s->data_dir), "%s/%s-%u", argv[3], s->name,
+				 s->leases);
+			fill(s);
+			s->config = make_config(s);
+		}
+	measure(sides, n);
+	for (size_t k = 0; k < n; k++)
+		report(&sides[k]);
 	return 0;
 }
