@@ -142,8 +142,9 @@ static inline const char *state_text(void)
 		  "for c in $(ls /run/netns 2>/dev/null); do echo \"== $c\"; "
 		  "ip netns exec $c sh -c '%s { %s } | %s'; done; "
 		  "[ -d /var/lib/cni ] || exit 0; cd /var/lib/cni; "
-		  "find . -printf '%%p %%y %%m\\n' | sort; "
-		  "for f in $(find . -type f | sort); do echo \"$f: $(cat -A $f)\"; done",
+		  "find . ! -name .ccni-index -printf '%%p %%y %%m\\n' | sort; "
+		  "for f in $(find . -type f ! -name .ccni-index | sort); do echo \"$f: $(cat -A "
+		  "$f)\"; done",
 		  settle_links, dump_links, plain_links, settle_links, dump_links, plain_links);
 }
 
