@@ -117,11 +117,7 @@ static int local_check_old_version(const struct cni_args *args, const struct loc
 		else
 			n6++;
 	}
-	if (args->version < CNI_V0_3_0 && (n4 > 1 || n6 > 1))
-		return cni_invalid(err,
-				   "CNI version %s does not support more than 1 address per family",
-				   cni_version_name(args->version));
-	return 0;
+	return cni_conf_check_families(args, n4, n6, err);
 }
 
 /* What DEL and GC need, and no more: whatever else has changed in the configuration must not matter. */

@@ -145,11 +145,7 @@ static int static_check_old_version(const struct cni_args *args, const struct cn
 		else
 			n6++;
 	}
-	if (args->version < CNI_V0_3_0 && (n4 > 1 || n6 > 1))
-		return cni_invalid(err,
-				   "CNI version %s does not support more than 1 address per family",
-				   cni_version_name(args->version));
-	return 0;
+	return cni_conf_check_families(args, n4, n6, err);
 }
 
 static int static_read_keys(const struct cni_args *args, struct static_conf *c,

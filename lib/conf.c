@@ -136,6 +136,16 @@ int cni_conf_mac(const struct cni_args *args, uint8_t ret[static CNI_MAC_LEN],
 	return 1;
 }
 
+int cni_conf_check_families(const struct cni_args *args, size_t n4, size_t n6,
+			    struct cni_error *err)
+{
+	if (args->version < CNI_V0_3_0 && (n4 > 1 || n6 > 1))
+		return cni_invalid(err,
+				   "CNI version %s does not support more than 1 address per family",
+				   cni_version_name(args->version));
+	return 0;
+}
+
 /* Go's rule for booleans in CNI_ARGS: 1, true, 0, false, whatever their case. */
 static int parse_bool(const char *pair, int pair_len, const char *value, size_t len, bool *ret,
 		      struct cni_error *err)

@@ -46,6 +46,16 @@ int cni_conf_apply_dns(const struct cni_args *args, struct cni_result *res,
 int cni_conf_mac(const struct cni_args *args, uint8_t ret[static CNI_MAC_LEN],
 		 struct cni_error *err) cni_must_check;
 
+/**
+ * Refuse more than one address of a family where the configuration's version has no room for it in a
+ * result: before 0.3.0.
+ * @param n4  IPv4 addresses that ADD would give
+ * @param n6  IPv6 addresses
+ * @return 0; -EINVAL
+ */
+int cni_conf_check_families(const struct cni_args *args, size_t n4, size_t n6,
+			    struct cni_error *err) cni_must_check;
+
 /** A key that a plugin knows in CNI_ARGS. */
 struct cni_env_arg {
 	const char *key; /**< case-sensitive */
