@@ -480,7 +480,8 @@ static void print_value(const json_t *value, bool compact, int depth, struct cni
 		cni_buf_printf(ret, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 		break;
 	case JSON_REAL:
-		cni_buf_printf(ret, "%.17g", json_real_value(value));
+		/* Adding zero makes -0 0, which is what reading "-0" gives: as an integer. */
+		cni_buf_printf(ret, "%.17g", json_real_value(value) + 0.0);
 		break;
 	case JSON_TRUE:
 		cni_buf_printf(ret, "true");

@@ -55,6 +55,8 @@ static const struct {
 	/* a number that no C type holds matters only to who reads it */
 	{ "{\"foo\":18446744073709551616,\"bar\":-1e999,\"n\":12}",
 	  "{\"foo\":1.0000000000000001e+300,\"bar\":1.0000000000000001e+300,\"n\":12}" },
+	/* there is one zero */
+	{ "[-0e0,-0.0,-0,0.5]", "[0,0,0,0.5]" },
 	/* the last one wins, folded or not */
 	{ "{\"mtu\":1,\"mtu\":2}", "{\"mtu\":2}" },
 	{ "{\"mtu\":1,\"MTU\":2}", "{\"mtu\":2}" },
