@@ -1,24 +1,12 @@
 /*
- * bridge: connects a container to a bridge on the host by a veth pair.
- *
- * Keys (default):
- *   bridge            string ("cni0")  the bridge; made if it is not there
- *   isGateway         bool (false)     the bridge gets the gateway's address; forwarding is enabled
- *   isDefaultGateway  bool (false)     isGateway, and a default route by it
- *   forceAddress      bool (false)     an address of the bridge that is in the way is replaced
- *   ipMasq            bool (false)     what leaves the subnet is masqueraded
- *   ipMasqBackend     string           "nftables", which is also what is used when it is absent
- *   mtu               int (0)          bytes, of a new bridge and of the pair; 0 = kernel default
- *   hairpinMode       bool (false)     the port sends frames back where they came from
- *   promiscMode       bool (false)     the bridge is promiscuous
- *   ipam, dns         objects          see SPEC.md; without ipam the port is layer 2 only
- *   runtimeConfig.mac, args.cni.mac, CNI_ARGS MAC   the container's MAC
+ * bridge: connects a container to a bridge on the host by a veth pair. Its keys: bridge.h.
  */
+#include "bridge.h"
 #include "conf.h"
 #include "delegate.h"
+#include "ends.h"
 #include "gateway.h"
 #include "iface.h"
-#include "iface_check.h"
 #include "masq.h"
 #include "netns.h"
 #include "port.h"
@@ -29,150 +17,6 @@
 
 /* Places in the result's list of interfaces. */
 enum { RESULT_BRIDGE, RESULT_HOST, RESULT_CONTAINER };
-
-struct bridge_conf {
-	const char *bridge, *masq_backend;
-	json_int_t mtu, vlan;
-	json_t *vlan_trunk;
-	bool is_gw, is_default_gw, force_address, ip_masq, hairpin, promisc;
-	bool macspoofchk, enabledad, no_cont_iface, isolation, keep_default_vlan;
-	bool has_mac;
-	uint8_t mac[CNI_MAC_LEN];
-};
-
-/* ---- configuration ---- */
-
-static int bridge_refuse(const char *key, const char *value, struct cni_error *err)
-{
-	return cni_fail(err, CNI_E_FIELD, 0, "unsupported field %s: %s is not supported yet", key,
-			value);
-}
-
-/* Keys whose work is not done yet are refused, never passed over in silence. */
-static int bridge_refuse_unsupported(const struct bridge_conf *c, struct cni_error *err)
-{
-	if (c->vlan != 0)
-		return bridge_refuse("vlan", "a VLAN", err);
-	if (c->vlan_trunk)
-		return bridge_refuse("vlanTrunk", "a trunk", err);
-	if (c->macspoofchk)
-		return bridge_refuse("macspoofchk", "true", err);
-	if (c->enabledad)
-		return bridge_refuse("enabledad", "true", err);
-	if (c->no_cont_iface)
-		return bridge_refuse("disableContainerInterface", "true", err);
-	if (c->isolation)
-		return bridge_refuse("portIsolation", "true", err);
-	if (c->ip_masq && strcmp(c->masq_backend, "iptables") == 0)
-		return bridge_refuse("ipMasqBackend", "\"iptables\"", err);
-	return 0;
-}
-
-static int bridge_check_values(struct bridge_conf *c, struct cni_error *err)
-{
-	struct cni_error why = { 0 };
-
-	if (!*c->bridge)
-		return cni_invalid(err, "failed to create bridge \"\": bridge: the name is empty");
-	if (cni_ifname_check(c->bridge, &why) < 0)
-		return cni_invalid(err, "failed to create bridge \"%s\": bridge: %s", c->bridge,
-				   why.msg);
-	if (c->mtu > 65535)
-		return cni_invalid(err, "mtu: %lld is more than 65535", (long long)c->mtu);
-	if (c->vlan < 0 || c->vlan > 4094)
-		return cni_invalid(err, "invalid VLAN ID %lld (must be between 0 and 4094)",
-				   (long long)c->vlan);
-	if (c->hairpin && c->promisc)
-		return cni_invalid(err,
-				   "cannot set hairpin mode and promiscuous mode at the same time");
-	if (c->ip_masq && *c->masq_backend && strcmp(c->masq_backend, "nftables") != 0 &&
-	    strcmp(c->masq_backend, "iptables") != 0)
-		return cni_invalid(err, "unknown ipmasq backend \"%s\"", c->masq_backend);
-	return 0;
-}
-
-static int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret,
-			    struct cni_error *err)
-{
-	static const struct cni_json_field fields[] = {
-		{ "bridge", CNI_JSON_STRING, offsetof(struct bridge_conf, bridge) },
-		{ "isGateway", CNI_JSON_BOOL, offsetof(struct bridge_conf, is_gw) },
-		{ "isDefaultGateway", CNI_JSON_BOOL, offsetof(struct bridge_conf, is_default_gw) },
-		{ "forceAddress", CNI_JSON_BOOL, offsetof(struct bridge_conf, force_address) },
-		{ "ipMasq", CNI_JSON_BOOL, offsetof(struct bridge_conf, ip_masq) },
-		{ "ipMasqBackend", CNI_JSON_STRING, offsetof(struct bridge_conf, masq_backend) },
-		{ "mtu", CNI_JSON_INT, offsetof(struct bridge_conf, mtu) },
-		{ "hairpinMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, hairpin) },
-		{ "promiscMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, promisc) },
-		{ "vlan", CNI_JSON_INT, offsetof(struct bridge_conf, vlan) },
-		{ "vlanTrunk", CNI_JSON_ARRAY, offsetof(struct bridge_conf, vlan_trunk) },
-		{ "macspoofchk", CNI_JSON_BOOL, offsetof(struct bridge_conf, macspoofchk) },
-		{ "enabledad", CNI_JSON_BOOL, offsetof(struct bridge_conf, enabledad) },
-		{ "disableContainerInterface", CNI_JSON_BOOL,
-		  offsetof(struct bridge_conf, no_cont_iface) },
-		{ "preserveDefaultVlan", CNI_JSON_BOOL,
-		  offsetof(struct bridge_conf, keep_default_vlan) },
-		{ "portIsolation", CNI_JSON_BOOL, offsetof(struct bridge_conf, isolation) },
-	};
-	int r;
-
-	*ret = (struct bridge_conf){ .bridge = "cni0", .masq_backend = "" };
-	r = cni_conf_check_types(args, err);
-	if (r == 0)
-		r = cni_json_read(args->conf, "", fields, CNI_ARRAY_SIZE(fields), ret, err);
-	if (r < 0)
-		cni_error_prefix(err, "failed to load netconf");
-	ret->is_gw |= ret->is_default_gw;
-	return r;
-}
-
-static int bridge_read(const struct cni_args *args, struct bridge_conf *ret, struct cni_error *err)
-{
-	int r;
-
-	r = bridge_read_keys(args, ret, err);
-	if (r < 0)
-		return r;
-	r = bridge_check_values(ret, err);
-	if (r < 0)
-		return r;
-	r = cni_conf_mac(args, ret->mac, err);
-	if (r < 0)
-		return r;
-	ret->has_mac = r > 0;
-	return bridge_refuse_unsupported(ret, err);
-}
-
-/* ---- the two ends of the work: sockets here and in the container ---- */
-
-struct bridge_ends {
-	int netns;
-	struct cni_nl host, sbox;
-};
-#define BRIDGE_ENDS_INIT                                              \
-	{                                                             \
-		.netns = -1, .host = CNI_NL_INIT, .sbox = CNI_NL_INIT \
-	}
-
-static void cni_auto_ends(struct bridge_ends *e)
-{
-	cni_nl_close(&e->host);
-	cni_nl_close(&e->sbox);
-	cni_auto_fd(&e->netns);
-}
-
-static int bridge_open(const struct cni_args *args, struct bridge_ends *e, struct cni_error *err)
-{
-	int r;
-
-	r = cni_netns_open(args->netns, &e->netns, err);
-	if (r < 0) {
-		cni_error_prefix(err, "failed to open netns \"%s\"", args->netns);
-		return r;
-	}
-	r = cni_nl_open(&e->host, -1, err);
-	return r < 0 ? r : cni_nl_open(&e->sbox, e->netns, err);
-}
 
 /* ---- ADD, step by step ---- */
 
@@ -210,7 +54,7 @@ static int bridge_ensure(struct cni_nl *host, const struct bridge_conf *c, struc
 }
 
 /* A killed ADD left the pair, and perhaps addresses and rules: take them away as its DEL would. */
-static int bridge_clear_leftover(const struct cni_args *args, struct bridge_ends *e,
+static int bridge_clear_leftover(const struct cni_args *args, struct cni_ends *e,
 				 struct cni_error *err)
 {
 	int r;
@@ -236,7 +80,7 @@ static int bridge_clear_leftover(const struct cni_args *args, struct bridge_ends
 		       : 0;
 }
 
-static int bridge_add_port(const struct cni_args *args, struct bridge_ends *e,
+static int bridge_add_port(const struct cni_args *args, struct cni_ends *e,
 			   const struct bridge_conf *c, const struct cni_link *br,
 			   struct cni_undo *undo, struct cni_port *port, struct cni_error *err)
 {
@@ -339,7 +183,7 @@ static int bridge_list_ifaces(const struct cni_args *args, struct cni_nl *host, 
 }
 
 /* Layer 3: addresses of IPAM, in the container and on the bridge. */
-static int bridge_add_addresses(const struct cni_args *args, struct bridge_ends *e,
+static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 				const struct bridge_conf *c, const struct cni_gateway *gw,
 				const struct cni_port *port, struct cni_undo *undo,
 				struct cni_result *res, struct cni_error *err)
@@ -361,7 +205,7 @@ static int bridge_add_addresses(const struct cni_args *args, struct bridge_ends 
 	return c->ip_masq ? bridge_masquerade(args, res, undo, err) : 0;
 }
 
-static int bridge_set_up(struct bridge_ends *e, const struct cni_port *port, struct cni_error *err)
+static int bridge_set_up(struct cni_ends *e, const struct cni_port *port, struct cni_error *err)
 {
 	int r = cni_link_set_flags(&e->sbox, port->cont_end.index, IFF_UP, IFF_UP);
 
@@ -380,7 +224,7 @@ static int bridge_check_reportable(const struct cni_args *args, bool layer3, str
 
 static int bridge_add(const struct cni_args *args, struct cni_result *res, struct cni_error *err)
 {
-	cni_auto(ends) struct bridge_ends e = BRIDGE_ENDS_INIT;
+	cni_auto(ends) struct cni_ends e = CNI_ENDS_INIT;
 	bool layer3 = *cni_conf_ipam_type(args);
 	struct cni_port port = { 0 };
 	struct bridge_conf c;
@@ -395,7 +239,7 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	r = bridge_check_reportable(args, layer3, err);
 	if (r < 0)
 		return r;
-	r = bridge_open(args, &e, err);
+	r = cni_ends_open(args, &e, err);
 	if (r < 0)
 		return r;
 	gw.force = c.force_address;
@@ -455,94 +299,6 @@ static int bridge_del(const struct cni_args *args, struct cni_error *err)
 	int masq = cni_masq_del(args->name, args->containerid, args->ifname, err);
 
 	return link < 0 ? link : ipam < 0 ? ipam : masq;
-}
-
-/* ---- CHECK ---- */
-
-static int bridge_check_bridge(struct cni_nl *host, const struct bridge_conf *c,
-			       const struct cni_result *prev, struct cni_link *br,
-			       struct cni_error *err)
-{
-	const struct cni_iface *entry = cni_check_entry(prev, c->bridge, false);
-	int r;
-
-	if (!entry)
-		return cni_fail(err, CNI_E_INTERNAL, 0, "Interface name missing %s", c->bridge);
-	r = cni_link_get(host, c->bridge, br);
-	if (r == -ENODEV)
-		return cni_fail(err, CNI_E_INTERNAL, 0, "Interface name %s not found", c->bridge);
-	if (r < 0)
-		return cni_nl_fail(host, err, r, "failed to lookup \"%s\"", c->bridge);
-	if (strcmp(br->kind, "bridge") != 0)
-		return cni_fail(err, CNI_E_INTERNAL, 0,
-				"Interface %s does not have link type of bridge", c->bridge);
-	/* Without an address the MAC of a bridge may float with its ports. */
-	if (c->is_gw && cni_check_mac_differs(entry, br))
-		return cni_fail(err, CNI_E_INTERNAL, 0, "Bridge interface %s Mac doesn't match: %s",
-				c->bridge, entry->mac);
-	/* The flag, not the counter: somebody's tcpdump is no fault. */
-	if (c->promisc && !(br->flags & IFF_PROMISC))
-		return cni_fail(err, CNI_E_INTERNAL, 0,
-				"Bridge interface %s configured Promisc Mode true doesn't match "
-				"current state: false",
-				c->bridge);
-	return 0;
-}
-
-/* The other end of the container's veth: in the result, and a port of the bridge. */
-static int bridge_check_port(const struct cni_args *args, struct cni_nl *host,
-			     const struct cni_result *prev, const struct cni_link *br,
-			     const struct cni_link *cont, struct cni_error *err)
-{
-	const struct cni_iface *entry;
-	struct cni_link end;
-	int r;
-
-	r = cni_link_get_index(host, cont->peer, &end);
-	if (r < 0 || strcmp(end.kind, "veth") != 0 || end.peer != cont->index ||
-	    end.master != br->index || !cni_check_entry(prev, end.name, false)) {
-		r = cni_fail(err, CNI_E_INTERNAL, 0, "CNI veth created for bridge %s was not found",
-			     br->name);
-		cni_error_detail(err, "the host end of %s is not the port of %s that ADD made",
-				 args->ifname, br->name);
-		return r;
-	}
-	entry = cni_check_entry(prev, end.name, false);
-	if (cni_check_mac_differs(entry, &end))
-		return cni_fail(err, CNI_E_INTERNAL, 0,
-				"Interface %s Mac doesn't match: %s not found", end.name,
-				entry->mac);
-	return 0;
-}
-
-static int bridge_check(const struct cni_args *args, struct cni_error *err)
-{
-	cni_auto(ends) struct bridge_ends e = BRIDGE_ENDS_INIT;
-	cni_auto(result) struct cni_result prev = { 0 };
-	struct cni_link br = { 0 }, cont;
-	struct bridge_conf c;
-	int r;
-
-	r = bridge_read(args, &c, err);
-	if (r < 0)
-		return r;
-	r = bridge_open(args, &e, err);
-	if (r < 0)
-		return r;
-	r = cni_ipam_ask(args, CNI_CHECK, err);
-	if (r < 0)
-		return r;
-	r = cni_conf_prev_result(args, &prev, err);
-	if (r < 0)
-		return r;
-	r = bridge_check_bridge(&e.host, &c, &prev, &br, err);
-	if (r < 0)
-		return r;
-	r = cni_check_link(args, &e.sbox, "veth", &prev, &cont, err);
-	if (r < 0)
-		return r;
-	r = bridge_check_port(args, &e.host, &prev, &br, &cont, err);
-	return r < 0 ? r : cni_check_addresses(&e.sbox, &cont, &prev, err);
 }
 
 /* ---- GC, STATUS ---- */
