@@ -24,7 +24,7 @@
 
 /** A lease as the index knows it. */
 struct cni_index_entry {
-	uint64_t owner; /**< cni_index_owner; 0 = taken, by nobody we can name */
+	uint64_t owner; /**< cni_index_owner */
 	uint8_t state; /**< internal */
 	uint8_t family;
 	uint8_t unused[6];

@@ -3,7 +3,6 @@
  * through its descriptor and without following symbolic links.
  */
 #include "store.h"
-#include "boot.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,95 +12,16 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
-#define BOOT_ATTR "user.ccni.boot_id"
-
-#define LEASE_MODE 0600
+#define LAST_MODE 0600
 #define LOCK_MODE 0750
 #define DIR_MODE 0755
 
-/* Longer than any container id and interface name that a runtime makes. */
-#define LEASE_MAX 4096
-
 /* ---- reading ---- */
 
-bool cni_lease_is_of(const struct cni_lease *lease, const char *containerid, const char *ifname)
-{
-	return strcmp(lease->containerid, containerid) == 0 &&
-	       (!lease->ifname || strcmp(lease->ifname, ifname) == 0);
-}
-
-/* Read a small file whole. @return bytes; negative errno */
-static ssize_t read_small(int dir, const char *name, char *buf, size_t size)
-{
-	/* O_NONBLOCK: a FIFO planted here must not hang us. */
-	cni_auto(fd) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, size - 1);
-	if (n < 0)
-		return -errno;
-	buf[n] = '\0';
-	return n;
-}
-
-static char *trim(char *s)
-{
-	static const char space[] = " \t\r\n\v\f";
-	char *end;
-
-	s += strspn(s, space);
-	end = s + strlen(s);
-	while (end > s && strchr(space, end[-1]))
-		end--;
-	*end = '\0';
-	return s;
-}
-
-/* Split "<id>\r\n<ifname>" or "<id>"; false if it is neither. */
-static bool parse_lease(char *text, struct cni_lease *lease)
-{
-	char *id = trim(text), *sep = strstr(id, "\r\n");
-
-	if (sep)
-		*sep = '\0';
-	lease->containerid = id;
-	lease->ifname = sep ? sep + 2 : NULL;
-	return *id && !strpbrk(id, "\r\n");
-}
-
-/* Whether there is an empty regular file under this name: what a crash leaves. */
-static bool is_torn(int dir, const char *name)
-{
-	struct stat st;
-
-	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-	       st.st_size == 0;
-}
-
-/*
- * A file under an address's name: a lease of its owner, or taken by who knows whom, or free; or it
- * can't be told, and then nobody's DEL may say that all is done.
- */
-enum finding { FREE, LEASE, FOREIGN, UNREADABLE };
-
-static enum finding read_lease(int dir, const char *name, char text[static LEASE_MAX],
-			       struct cni_lease *lease)
-{
-	ssize_t n = read_small(dir, name, text, LEASE_MAX);
-
-	if (n > 0 && parse_lease(text, lease))
-		return LEASE;
-	if (n == 0 && is_torn(dir, name))
-		return FREE;
-	return n == -EIO || n == -EMFILE || n == -ENFILE || n == -ENOMEM ? UNREADABLE : FOREIGN;
-}
-
 /* Call `fn` for every file under an address's name. */
-static int scan(int at, int (*fn)(enum finding what, const struct cni_lease *lease, void *ctx),
+static int scan(int at,
+		int (*fn)(enum cni_lease_kind what, const struct cni_lease *lease, void *ctx),
 		void *ctx)
 {
 	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -117,13 +37,13 @@ static int scan(int at, int (*fn)(enum finding what, const struct cni_lease *lea
 	}
 	errno = 0;
 	while (r == 0 && (entry = readdir(dir))) {
-		char text[LEASE_MAX], name[CNI_IP_STRLEN];
+		char text[CNI_LEASE_MAX], name[CNI_IP_STRLEN];
 		struct cni_lease lease = { 0 };
 
 		/* Only the canonical name: "::ffff:10.0.0.1" is not the lease of 10.0.0.1. */
 		if (cni_ip_parse(entry->d_name, &lease.ip) == 0 &&
 		    strcmp(cni_ip_format(&lease.ip, name), entry->d_name) == 0)
-			r = fn(read_lease(at, entry->d_name, text, &lease), &lease, ctx);
+			r = fn(cni_lease_read(at, entry->d_name, text, &lease), &lease, ctx);
 		errno = 0;
 	}
 	if (r == 0 && errno)
@@ -137,15 +57,19 @@ struct each {
 	void *ctx;
 	const char *containerid, *ifname; /* NULL = everybody's */
 	int result;
-	bool unreadable;
+	int error; /* positive errno of a file that could not be read; 0 = none */
+	struct cni_ip unreadable;
 };
 
-static int each_lease(enum finding what, const struct cni_lease *lease, void *ctx)
+static int each_lease(enum cni_lease_kind what, const struct cni_lease *lease, void *ctx)
 {
 	struct each *each = ctx;
 
-	each->unreadable |= what == UNREADABLE;
-	if (what == LEASE &&
+	if (what == CNI_LEASE_UNREADABLE) {
+		each->error = errno;
+		each->unreadable = lease->ip;
+	}
+	if (what == CNI_LEASE_HELD &&
 	    (!each->containerid || cni_lease_is_of(lease, each->containerid, each->ifname)))
 		each->result = each->fn(lease, each->ctx);
 	return each->result ? 1 : 0;
@@ -154,11 +78,14 @@ static int each_lease(enum finding what, const struct cni_lease *lease, void *ct
 static int each_by_scan(struct cni_store *store, struct each *each, struct cni_error *err)
 {
 	int r = scan(store->dir, each_lease, each);
+	char name[CNI_IP_STRLEN];
 
-	if (r >= 0 && each->result == 0 && each->unreadable)
-		r = -EIO;
-	return r < 0 ? cni_fail(err, CNI_E_INTERNAL, -r, "failed to read lease store")
-		     : each->result;
+	if (r < 0)
+		return cni_fail(err, CNI_E_INTERNAL, -r, "failed to read lease store");
+	if (each->result == 0 && each->error)
+		return cni_fail(err, CNI_E_INTERNAL, each->error, "failed to read lease of %s",
+				cni_ip_format(&each->unreadable, name));
+	return each->result;
 }
 
 int cni_store_each(struct cni_store *store, int (*fn)(const struct cni_lease *lease, void *ctx),
@@ -169,21 +96,11 @@ int cni_store_each(struct cni_store *store, int (*fn)(const struct cni_lease *le
 	return each_by_scan(store, &each, err);
 }
 
-static bool is_of_old_boot(int fd)
-{
-	char now[CNI_BOOT_ID_LEN + 4], then[CNI_BOOT_ID_LEN];
-
-	return fgetxattr(fd, BOOT_ATTR, then, sizeof(then)) == (ssize_t)sizeof(then) &&
-	       cni_boot_id(now) && memcmp(now, then, sizeof(then)) != 0;
-}
-
 bool cni_store_is_of_old_boot(const struct cni_store *store, const struct cni_ip *ip)
 {
 	char name[CNI_IP_STRLEN];
-	cni_auto(fd) int fd = openat(store->dir, cni_ip_format(ip, name),
-				     O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-	return fd >= 0 && is_of_old_boot(fd);
+	return cni_lease_is_of_old_boot(store->dir, cni_ip_format(ip, name));
 }
 
 struct inspection {
@@ -193,14 +110,16 @@ struct inspection {
 	int result;
 };
 
-static int inspect(enum finding what, const struct cni_lease *lease, void *ctx)
+static int inspect(enum cni_lease_kind what, const struct cni_lease *lease, void *ctx)
 {
 	struct inspection *in = ctx;
-	struct cni_store_entry e = { .ip = lease->ip, .torn = what == FREE };
+	struct cni_store_entry e = { .ip = lease->ip, .torn = what == CNI_LEASE_TORN };
 	char name[CNI_IP_STRLEN];
 	struct stat st;
 
-	if (what == LEASE)
+	if (what == CNI_LEASE_ABSENT)
+		return 0;
+	if (what == CNI_LEASE_HELD)
 		e.lease = lease;
 	e.old_boot = cni_store_is_of_old_boot(in->store, &lease->ip);
 	if (fstatat(in->store->dir, cni_ip_format(&lease->ip, name), &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -231,10 +150,11 @@ static bool each_by_index(struct cni_store *store, uint64_t owner, struct each *
 	int n = cni_index_find(&store->index, owner, ips, OWNED_MAX);
 
 	for (int i = 0; i < n && each->result == 0; i++) {
-		char text[LEASE_MAX], name[CNI_IP_STRLEN];
+		char text[CNI_LEASE_MAX], name[CNI_IP_STRLEN];
 		struct cni_lease lease = { .ip = ips[i] };
 
-		if (read_lease(store->dir, cni_ip_format(&ips[i], name), text, &lease) != LEASE)
+		if (cni_lease_read(store->dir, cni_ip_format(&ips[i], name), text, &lease) !=
+		    CNI_LEASE_HELD)
 			return false;
 		if (cni_lease_is_of(&lease, each->containerid, each->ifname))
 			each->result = each->fn(&lease, each->ctx);
@@ -261,8 +181,14 @@ int cni_store_each_of(struct cni_store *store, const char *containerid, const ch
 struct cni_ip cni_store_next_free(struct cni_store *store, const struct cni_ip *from,
 				  const struct cni_ip *to)
 {
-	return cni_index_usable(&store->index) ? cni_index_next_free(&store->index, from, to)
-					       : *from;
+	struct cni_ip ip = *from;
+
+	if (cni_index_usable(&store->index))
+		return cni_index_next_free(&store->index, from, to);
+	while (!cni_store_is_free(store, &ip))
+		if (cni_ip_cmp(&ip, to) >= 0 || cni_ip_next(&ip) < 0)
+			return (struct cni_ip){ 0 };
+	return ip;
 }
 
 /* What a new index is made of. */
@@ -271,14 +197,14 @@ struct gathering {
 	size_t n, size;
 };
 
-static int gather(enum finding what, const struct cni_lease *lease, void *ctx)
+static int gather(enum cni_lease_kind what, const struct cni_lease *lease, void *ctx)
 {
 	struct gathering *g = ctx;
 
-	if (what == FREE)
-		return 0;
-	if (what == UNREADABLE)
+	if (what == CNI_LEASE_UNREADABLE)
 		return -EIO; /* no index is better than one that does not know this owner */
+	if (what != CNI_LEASE_HELD)
+		return 0;
 	if (g->n == g->size) {
 		size_t size = g->size ? 2 * g->size : 64;
 		struct cni_index_entry *more = reallocarray(g->entry, size, sizeof(*more));
@@ -288,8 +214,8 @@ static int gather(enum finding what, const struct cni_lease *lease, void *ctx)
 		g->entry = more;
 		g->size = size;
 	}
-	g->entry[g->n++] = cni_index_entry(
-		what == LEASE ? cni_index_owner(lease->containerid, lease->ifname) : 0, &lease->ip);
+	g->entry[g->n++] =
+		cni_index_entry(cni_index_owner(lease->containerid, lease->ifname), &lease->ip);
 	return 0;
 }
 
@@ -354,6 +280,20 @@ static int open_lock(int dir)
 	return fd < 0 ? -errno : fd;
 }
 
+/*
+ * Where no lock can be made, nobody can decide anything, of either implementation; but DEL gets there:
+ * it takes no more than what is its own. The directory is the lock between two of ours.
+ */
+static int open_lock_to_release(int dir)
+{
+	int fd = open_lock(dir);
+
+	if (fd != -ENOSPC && fd != -EDQUOT && fd != -EROFS)
+		return fd;
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 int cni_store_open(const char *data_dir, const char *network, bool create, struct cni_store *ret,
 		   struct cni_error *err)
 {
@@ -372,7 +312,7 @@ int cni_store_open(const char *data_dir, const char *network, bool create, struc
 	if (r == -ENOENT && !create)
 		return r;
 	if (r == 0) {
-		store.lock = open_lock(store.dir);
+		store.lock = create ? open_lock(store.dir) : open_lock_to_release(store.dir);
 		r = store.lock < 0 ? store.lock : 0;
 	}
 	while (r == 0 && flock(store.lock, LOCK_EX) < 0)
@@ -417,64 +357,6 @@ void cni_store_close(struct cni_store *store)
 
 /* ---- changing ---- */
 
-static int write_lease(int fd, const char *containerid, const char *ifname)
-{
-	/* One write: a full disk must not leave half of it. */
-	int n = dprintf(fd, "%s\r\n%s", containerid, ifname);
-	char boot_id[CNI_BOOT_ID_LEN + 4];
-
-	if (n < 0)
-		return errno ? -errno : -EIO;
-	if (fchmod(fd, LEASE_MODE) < 0)
-		return -errno;
-	/* A refinement: without it the lease is never taken for one of an old boot. */
-	if (cni_boot_id(boot_id))
-		(void)!fsetxattr(fd, BOOT_ATTR, boot_id, CNI_BOOT_ID_LEN, 0);
-	return 0;
-}
-
-/* Give an unnamed file its name, which must be free. */
-static int publish(int dir, int fd, const char *name)
-{
-	char self[32];
-
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, self, dir, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
-}
-
-/* For file systems without O_TMPFILE: under a name that is no address, then linked. */
-static int reserve_aside(int dir, const char *name, const char *containerid, const char *ifname)
-{
-	static const char aside[] = ".lease.tmp"; /* we hold the lock: one at a time */
-	cni_auto(fd) int fd = -1;
-	int r;
-
-	(void)unlinkat(dir, aside, 0);
-	fd = openat(dir, aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, LEASE_MODE);
-	if (fd < 0)
-		return -errno;
-	r = write_lease(fd, containerid, ifname);
-	if (r == 0 && linkat(dir, aside, dir, name, 0) < 0)
-		r = -errno;
-	if (r == -EPERM || r == -EOPNOTSUPP) /* no hard links: vfat, some FUSE */
-		r = renameat2(dir, aside, dir, name, RENAME_NOREPLACE) < 0 ? -errno : 0;
-	(void)unlinkat(dir, aside, 0);
-	return r;
-}
-
-static int reserve(int dir, const char *name, const char *containerid, const char *ifname)
-{
-	cni_auto(fd) int fd = openat(dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, LEASE_MODE);
-	int r;
-
-	if (fd < 0)
-		return errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL
-			       ? reserve_aside(dir, name, containerid, ifname)
-			       : -errno;
-	r = write_lease(fd, containerid, ifname);
-	return r < 0 ? r : publish(dir, fd, name);
-}
-
 /* On a full disk the index makes room for what matters. @return whether trying again makes sense */
 static bool make_room(struct cni_store *store, int error)
 {
@@ -491,13 +373,11 @@ int cni_store_reserve(struct cni_store *store, const struct cni_ip *ip, const ch
 	int r;
 
 	cni_ip_format(ip, name);
-	r = reserve(store->dir, name, containerid, ifname);
-	if (r == -EEXIST && is_torn(store->dir, name)) {
-		(void)unlinkat(store->dir, name, 0);
-		r = reserve(store->dir, name, containerid, ifname);
-	}
+	r = cni_lease_create(store->dir, name, containerid, ifname);
+	if (r == -EEXIST && cni_lease_make_way(store->dir, name))
+		r = cni_lease_create(store->dir, name, containerid, ifname);
 	if (make_room(store, r))
-		r = reserve(store->dir, name, containerid, ifname);
+		r = cni_lease_create(store->dir, name, containerid, ifname);
 	if (r == -EEXIST)
 		return r;
 	if (r < 0)
@@ -524,10 +404,9 @@ int cni_store_release(struct cni_store *store, const struct cni_lease *lease, st
 bool cni_store_is_free(const struct cni_store *store, const struct cni_ip *ip)
 {
 	char name[CNI_IP_STRLEN];
-	struct stat st;
+	enum cni_lease_kind what = cni_lease_look(store->dir, cni_ip_format(ip, name));
 
-	cni_ip_format(ip, name);
-	return fstatat(store->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_torn(store->dir, name);
+	return what != CNI_LEASE_HELD && what != CNI_LEASE_UNREADABLE;
 }
 
 int cni_store_check_writable(const struct cni_store *store)
@@ -541,17 +420,17 @@ void cni_store_last(struct cni_store *store, size_t set, struct cni_ip *ret)
 
 	*ret = (struct cni_ip){ 0 };
 	snprintf(name, sizeof(name), "last_reserved_ip.%zu", set);
-	if (read_small(store->dir, name, text, sizeof(text)) > 0 && cni_ip_parse(text, ret) < 0)
+	if (cni_read_small(store->dir, name, text, sizeof(text)) > 0 && cni_ip_parse(text, ret) < 0)
 		*ret = (struct cni_ip){ 0 };
 }
 
 static int write_last(int dir, const char *name, const char *text)
 {
 	cni_auto(fd) int fd = openat(
-		dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, LEASE_MODE);
+		dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, LAST_MODE);
 	ssize_t len = (ssize_t)strlen(text), n;
 
-	if (fd < 0 || fchmod(fd, LEASE_MODE) < 0)
+	if (fd < 0 || fchmod(fd, LAST_MODE) < 0)
 		return -errno;
 	n = write(fd, text, (size_t)len);
 	if (n != len)

@@ -6,17 +6,17 @@
  *   lock                 flock(2) target of every process that reads and decides
  *
  * A lease appears under its name complete or not at all. An empty file under an address's name is the
- * leftover of a crash: it counts as free. What is asked of the store takes the same time however many
+ * leftover of a crash: it counts as free. So does what can be no lease at all (a directory, a symbolic
+ * link, a text that names no container); it is moved aside, to "foreign-<address>.N", when the address
+ * is given out. What is asked of the store takes the same time however many
  * leases there are (lease_index.h).
- *
- * Each lease also carries the boot that it was written in, as the extended attribute
- * "user.ccni.boot_id", where the file system has such: the Go plugins do not see it.
  */
 #ifndef CNI_STORE_H
 #define CNI_STORE_H
 
 #include "error.h"
 #include "ip.h"
+#include "lease_file.h"
 #include "lease_index.h"
 
 /** Where leases are unless "dataDir" says otherwise. */
@@ -61,16 +61,6 @@ static inline void cni_auto_store(struct cni_store *store)
 	cni_store_close(store);
 }
 
-/** A lease as it stands in its file. */
-struct cni_lease {
-	struct cni_ip ip;
-	const char *containerid; /**< never empty */
-	const char *ifname; /**< NULL in leases from before the Go plugins wrote it */
-};
-
-/** @return whether a lease is of this attachment; an old one is of every interface of its container */
-bool cni_lease_is_of(const struct cni_lease *lease, const char *containerid, const char *ifname);
-
 /**
  * Call @p fn for every lease; it may release the one it is given. Files that are no leases are passed
  * over. Reads them all.
@@ -84,7 +74,7 @@ int cni_store_each(struct cni_store *store, int (*fn)(const struct cni_lease *le
 struct cni_store_entry {
 	struct cni_ip ip;
 	const struct cni_lease *lease; /**< NULL if it is none */
-	bool torn; /**< empty: the leftover of a crash, counts as free */
+	bool torn; /**< empty: the leftover of a crash */
 	bool old_boot; /**< cni_store_is_of_old_boot */
 	int64_t since; /**< when it was written; seconds since 1970 */
 };

@@ -88,7 +88,7 @@ static unsigned int model_next(void)
 	for (unsigned int i = 0; i < ALL; i++) {
 		unsigned int at = (start + i) % ALL;
 
-		if (in_set(at) && !is_gateway(at) && m.has[at] <= TORN)
+		if (in_set(at) && !is_gateway(at) && m.has[at] < FIRST)
 			return at;
 	}
 	return ALL;
@@ -220,7 +220,7 @@ static void step_add(unsigned int owner, const struct cni_ip *wanted, bool recla
 	want = wanted ? at_of(wanted) : model_next();
 	if (wanted && is_gateway(want)) {
 		refused(r, &err, "is subnet's gateway");
-	} else if (wanted && m.has[want] > TORN) {
+	} else if (wanted && m.has[want] >= FIRST) {
 		refused(r, &err, "is not available in range set");
 	} else if (want < ALL) {
 		ck_assert_msg(r == 0, "%s", err.msg);
@@ -245,7 +245,7 @@ static void step_request(unsigned int owner, unsigned int at)
 	struct cni_ip ip = ip_at(at);
 
 	opened();
-	ck_assert_int_eq(cni_store_is_free(&store, &ip), m.has[at] <= TORN);
+	ck_assert_int_eq(cni_store_is_free(&store, &ip), m.has[at] < FIRST);
 	if (in_set(at))
 		step_add(owner, &ip, any(2));
 }
@@ -423,7 +423,7 @@ static void compare_index(void)
 	for (unsigned int at = 0; at < ALL; at++) {
 		struct cni_ip ip = ip_at(at), got = cni_store_next_free(&store, &ip, &ip);
 
-		ck_assert_int_eq(got.family == AF_UNSPEC, m.has[at] > TORN);
+		ck_assert_int_eq(got.family == AF_UNSPEC, m.has[at] >= FIRST);
 	}
 }
 

@@ -179,23 +179,65 @@ START_TEST(an_empty_file_counts_as_free)
 }
 END_TEST
 
-START_TEST(what_is_no_regular_file_is_taken_but_no_lease)
+START_TEST(what_is_no_lease_makes_way_and_is_kept)
 {
+	static const char *const names[] = { "10.1.0.2", "10.1.0.3", "10.1.0.4", "10.1.0.5" };
 	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
 	struct cni_error err = { 0 };
+	char target[32] = "";
 
 	open_store(&store);
 	ck_assert_int_eq(mkdir(in_net("10.1.0.2"), 0700), 0);
 	ck_assert_int_eq(mkfifo(in_net("10.1.0.3"), 0600), 0);
 	ck_assert_int_eq(symlink("/nowhere", in_net("10.1.0.4")), 0);
+	put("10.1.0.5", "not a\r\nlease");
 	ck_assert_int_eq(see_all(&store).n, 0);
-	ck_assert_int_eq(reserve(&store, "10.1.0.2", "ctr1", "eth0"), -EEXIST);
-	ck_assert_int_eq(reserve(&store, "10.1.0.3", "ctr1", "eth0"), -EEXIST);
-	ck_assert_int_eq(reserve(&store, "10.1.0.4", "ctr1", "eth0"), -EEXIST);
 	ck_assert_int_lt(release(&store, "10.1.0.2", "ctr1", "eth0", &err), 0);
 	ck_assert_msg(strncmp(err.msg, "failed to remove lease of 10.1.0.2: ", 36) == 0, "%s",
 		      err.msg);
-	ck_assert_int_eq(count_files(), 3);
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(names); i++) {
+		ck_assert(is_free(&store, names[i]));
+		ck_assert_int_eq(reserve(&store, names[i], "ctr1", "eth0"), 0);
+		expect_file(names[i], "ctr1\r\neth0");
+		ck_assert(!is_free(&store, names[i]));
+		ck_assert_int_eq(reserve(&store, names[i], "ctr2", "eth0"), -EEXIST);
+	}
+	ck_assert_int_eq(rmdir(in_net("foreign-10.1.0.2.1")), 0);
+	ck_assert_int_eq(access(in_net("foreign-10.1.0.3.1"), F_OK), 0);
+	ck_assert_int_eq(readlink(in_net("foreign-10.1.0.4.1"), target, sizeof(target) - 1), 8);
+	ck_assert_str_eq(target, "/nowhere");
+	expect_file("foreign-10.1.0.5.1", "not a\r\nlease");
+}
+END_TEST
+
+/* What no runtime can have written is no lease: no DEL would ever name it. */
+START_TEST(a_lease_names_a_container_and_an_interface)
+{
+	static const struct {
+		const char *text;
+		bool lease;
+	} texts[] = {
+		{ "ctr1\r\neth0", true },
+		{ " ctr1\r\neth0\n", true },
+		{ "ctr1\n", true },
+		{ "k8s_POD.x-1\r\nnet1", true },
+		{ "two words", false },
+		{ "ctr1\r\n", true },
+		{ "ctr1\neth0", false },
+		{ "-x\r\neth0", false },
+		{ "\r\neth0", true },
+		{ "ctr1\r\na/b", false },
+		{ "ctr1\r\neth0\r\nx", false },
+	};
+	cni_auto(store) struct cni_store store = CNI_STORE_INIT;
+
+	open_store(&store);
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(texts); i++) {
+		(void)unlink(in_net("10.1.0.9"));
+		put("10.1.0.9", texts[i].text);
+		ck_assert_msg(see_all(&store).n == texts[i].lease, "%zu: %s", i, texts[i].text);
+		ck_assert_int_eq(is_free(&store, "10.1.0.9"), !texts[i].lease);
+	}
 }
 END_TEST
 
@@ -294,7 +336,8 @@ int main(void)
 	tcase_add_test(tc, what_is_read_under_the_lock_stays_true);
 	tcase_add_test(tc, an_address_is_taken_once_until_it_is_given_back);
 	tcase_add_test(tc, an_empty_file_counts_as_free);
-	tcase_add_test(tc, what_is_no_regular_file_is_taken_but_no_lease);
+	tcase_add_test(tc, what_is_no_lease_makes_way_and_is_kept);
+	tcase_add_test(tc, a_lease_names_a_container_and_an_interface);
 	tcase_add_test(tc, symbolic_links_lead_nowhere);
 	tcase_add_test(tc, the_last_address_is_kept_for_each_set);
 	tcase_add_test(tc, a_last_address_that_is_none_is_unknown);

@@ -307,16 +307,20 @@ START_TEST(the_next_free_address_is_the_first_that_nobody_has)
 	open_store(&store);
 	cni_store_close(&store);
 	put("10.1.0.3", "ctr1\r\neth0");
-	put("10.1.0.4", "no lease, but who knows\n?");
+	put("10.1.0.4", "ctr2");
 	put("10.1.0.5", ""); /* torn */
+	put("10.1.0.6", "ctr1\r\neth1");
+	put("10.1.0.7", "no lease, but who knows\n?");
+	put("10.1.0.8", "ctr3\r\neth0");
 	put("fd00::1", "ctr1\r\neth0");
-	ck_assert_int_eq(symlink("nowhere", in_net("10.1.0.6")), 0);
+	ck_assert_int_eq(symlink("nowhere", in_net("10.1.0.9")), 0);
 	open_store(&store);
 	ask(&store, _i);
 	ck_assert_str_eq(next_free(&store, "10.1.0.2", "10.1.0.9"), "10.1.0.2");
 	ck_assert_str_eq(next_free(&store, "10.1.0.5", "10.1.0.9"), "10.1.0.5");
 	ck_assert_str_eq(next_free(&store, "10.1.0.3", "10.1.0.9"), "10.1.0.5");
 	ck_assert_str_eq(next_free(&store, "10.1.0.6", "10.1.0.9"), "10.1.0.7");
+	ck_assert_str_eq(next_free(&store, "10.1.0.8", "10.1.0.10"), "10.1.0.9");
 	ck_assert_str_eq(next_free(&store, "10.1.0.3", "10.1.0.4"), "<nil>");
 	ck_assert_str_eq(next_free(&store, "10.1.0.3", "10.1.0.3"), "<nil>");
 	ck_assert_str_eq(next_free(&store, "fd00::1", "fd00::ffff"), "fd00::2");

@@ -43,54 +43,87 @@ static const char *others(void)
 
 static const struct plant {
 	const char *name, *command;
-	bool free; /* the address can be had all the same */
-	const char *look; /* prints what there is, the same before and after */
+	const char *look; /* prints what it is, wherever it is: its name is $f; NULL = it may go */
 } plants[] = {
-	{ "empty file", "touch 10.1.0.3", true, "true" },
-	{ "lines of something", "printf '#!/bin/sh\\nexit 1\\n' >10.1.0.3", false, "cat 10.1.0.3" },
-	{ "binary", "head -c 70000 /dev/zero >10.1.0.3", false, "cksum <10.1.0.3" },
-	{ "directory", "mkdir 10.1.0.3; echo mine >10.1.0.3/file", false, "cat 10.1.0.3/file" },
-	{ "empty directory", "mkdir 10.1.0.3", false, "ls -ld 10.1.0.3" },
-	{ "FIFO", "mkfifo 10.1.0.3", false, "ls -l 10.1.0.3" },
-	{ "device", "mknod 10.1.0.3 c 1 3", false, "ls -l 10.1.0.3" },
-	{ "link to a lease outside", "ln -s " OUTSIDE "/canary 10.1.0.3", false, "ls -l 10.1.0.3" },
-	{ "link to a directory", "ln -s " OUTSIDE "/net 10.1.0.3", false, "ls -l 10.1.0.3" },
-	{ "link to nothing", "ln -s " OUTSIDE "/new 10.1.0.3", false, "ls -l 10.1.0.3" },
-	{ "link to itself", "ln -s 10.1.0.3 10.1.0.3", false, "ls -l 10.1.0.3" },
+	{ "empty file", "touch 10.1.0.3", NULL },
+	{ "lines of something", "printf '#!/bin/sh\\nexit 1\\n' >10.1.0.3", "cat $f" },
+	{ "one line that no container is called by", "echo 'do not use' >10.1.0.3", "cat $f" },
+	{ "binary", "head -c 70000 /dev/zero >10.1.0.3", "cksum <$f" },
+	{ "directory", "mkdir 10.1.0.3; echo mine >10.1.0.3/file", "cat $f/file" },
+	{ "empty directory", "mkdir 10.1.0.3", "stat -c '%F %a' $f" },
+	{ "FIFO", "mkfifo 10.1.0.3", "stat -c '%F %a' $f" },
+	{ "device", "mknod 10.1.0.3 c 1 3", "stat -c '%F %a %t %T' $f" },
+	{ "link to a lease outside", "ln -s " OUTSIDE "/canary 10.1.0.3", "readlink $f" },
+	{ "link to a directory", "ln -s " OUTSIDE "/net 10.1.0.3", "readlink $f" },
+	{ "link to nothing", "ln -s " OUTSIDE "/new 10.1.0.3", "readlink $f" },
+	{ "link to itself", "ln -s 10.1.0.3 10.1.0.3", "readlink $f" },
 };
 #define N_PLANTS (int)(sizeof(plants) / sizeof(plants[0]))
 
+static const char *look_at(const struct plant *p, const char *name)
+{
+	return p->look ? sh("cd " NET "; f=%s; %s", name, p->look) : "";
+}
+
+/* It does not block the address, is not followed, and is not lost. */
 START_TEST(what_has_the_name_of_an_address)
 {
 	const struct plant *p = &plants[_i];
 	const char *before, *there, *neighbour = others();
-	struct call wanted = of("ADD", "asker");
 	struct reply r;
 
 	sh("cd " NET "; %s", p->command);
 	before = outside();
-	there = sh("cd " NET "; %s", p->look);
-	wanted.args = "IP=10.1.0.3";
-	if (p->free)
-		call_ok(wanted);
-	else
-		call_fails(wanted, 999, "requested IP address 10.1.0.3 is not available");
-	call_ok(of("DEL", "asker"));
-	if (p->free)
-		sh("cd " NET "; %s", p->command);
-	/* A failed one may have left the place where the search goes on. */
-	sh("printf 10.1.0.2 >" NET "/last_reserved_ip.0");
+	there = look_at(p, "10.1.0.3");
+	call_ok(of("STATUS", ""));
+	call_ok(of("DEL", "victim"));
+	call_fails(of("CHECK", "victim"), 999, "Failed to find address");
+	ck_assert_str_eq(look_at(p, "10.1.0.3"), there);
 	r = call_ok(of("ADD", "victim"));
-	ck_assert_str_eq(address(&r, 0), p->free ? "10.1.0.3" : "10.1.0.4");
+	ck_assert_str_eq(address(&r, 0), "10.1.0.3");
+	ck_assert_str_eq(look_at(p, "foreign-10.1.0.3.1"), there);
 	call_ok(of("CHECK", "victim"));
 	call_ok(of("DEL", "victim"));
 	call_ok(of("DEL", "victim"));
 	call_fails(of("CHECK", "victim"), 999, "Failed to find address");
 	call_ok(gc_in(DIR, VALID("n1")));
 	call_ok(of("STATUS", ""));
-	ck_assert_str_eq(sh("cd " NET "; %s", p->look), there);
+	ck_assert_str_eq(look_at(p, "foreign-10.1.0.3.1"), there);
 	ck_assert_str_eq(outside(), before);
 	ck_assert_str_eq(others(), neighbour);
+	assert_index(DIR);
+}
+END_TEST
+
+START_TEST(a_requested_address_is_not_blocked_and_nothing_is_overwritten)
+{
+	const struct plant *p = &plants[_i];
+	struct call wanted = of("ADD", "asker");
+	const char *there;
+	struct reply r;
+
+	sh("cd " NET "; echo mine >foreign-10.1.0.3.1; %s", p->command);
+	there = look_at(p, "10.1.0.3");
+	wanted.args = "IP=10.1.0.3";
+	r = call_ok(wanted);
+	ck_assert_str_eq(address(&r, 0), "10.1.0.3");
+	ck_assert_str_eq(sh("cat " NET "/foreign-10.1.0.3.1"), "mine");
+	ck_assert_str_eq(look_at(p, "foreign-10.1.0.3.2"), there);
+	call_ok(of("DEL", "asker"));
+	assert_index(DIR);
+}
+END_TEST
+
+/* What can't be moved keeps its address; the next one is given out. */
+START_TEST(a_mount_point_keeps_its_address)
+{
+	struct reply r;
+
+	sh("cd " NET "; mkdir 10.1.0.3; mount -t tmpfs none 10.1.0.3");
+	r = call_ok(of("ADD", "victim"));
+	ck_assert_str_eq(address(&r, 0), "10.1.0.4");
+	call_ok(of("DEL", "victim"));
+	sh("umount " NET "/10.1.0.3");
 	assert_index(DIR);
 }
 END_TEST
@@ -252,6 +285,9 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, world_teardown);
 	tcase_set_timeout(tc, 300);
 	tcase_add_loop_test(tc, what_has_the_name_of_an_address, 0, N_PLANTS);
+	tcase_add_loop_test(tc, a_requested_address_is_not_blocked_and_nothing_is_overwritten, 0,
+			    N_PLANTS);
+	tcase_add_test(tc, a_mount_point_keeps_its_address);
 	tcase_add_loop_test(tc, what_has_the_name_of_the_index, 0, N_KINDS);
 	tcase_add_loop_test(tc, what_has_the_name_of_the_last_address, 0, N_KINDS);
 	tcase_add_loop_test(tc, what_has_the_name_of_the_lock, 0, N_KINDS);

@@ -227,13 +227,12 @@ START_TEST(nothing_in_a_lease_steers_the_terminal)
 	const char *out;
 
 	put("net1/10.1.0.2", "\\033[2Jx\\007\\177 y\\233\\302\\233z\\r\\n\\033]0;t\\007");
-	put("net1/10.1.0.3", "id\\r\\neth0 \\tx");
+	put("net1/10.1.0.3", "id\\r\\ne\\033[2J\\177\\233x");
 	out = tool_ok("leases --data-dir " NETS);
 	for (const char *p = out; *p; p++)
 		ck_assert_msg(*p == '\n' || (*p >= ' ' && *p < 0x7f), "byte %02x in: %s",
 			      (unsigned char)*p, out);
-	ck_assert_ptr_nonnull(strstr(out, "?[2Jx???y???z "));
-	ck_assert_ptr_nonnull(strstr(out, "eth0??x "));
+	ck_assert_ptr_nonnull(strstr(out, " e?[2J??x "));
 	out = tool_ok("leases --json --data-dir " NETS);
 	for (const char *p = out; *p; p++)
 		ck_assert_msg(*p == '\n' || (unsigned char)*p >= ' ', "byte %02x in: %s",
@@ -243,7 +242,7 @@ END_TEST
 
 START_TEST(json_is_json_whatever_a_lease_holds)
 {
-	put("net1/10.1.0.2", "\\377\\300\\200\"\\\\\\r\\neth0");
+	put("net1/10.1.0.2", "id\\r\\n\\377\\300\\200\"\\\\");
 	put("net1/10.1.0.3", "a\\000b\\r\\neth0");
 	tool_ok("leases --json --data-dir " NETS);
 	sh("iconv -f UTF-8 -t UTF-8 /run/out >/dev/null");

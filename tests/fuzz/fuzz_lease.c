@@ -3,6 +3,7 @@
  * the length of the name of a lease's file; then come the name, and the content of both files. Whatever it
  * is, the index, the files one by one and the operator's list agree about it.
  */
+#include "names.h"
 #include "store.h"
 
 #include <assert.h>
@@ -87,7 +88,7 @@ static int see(const struct cni_lease *lease, void *ctx)
 
 	found->leases++;
 	assert(strcmp(cni_ip_format(&lease->ip, text), found->name) == 0);
-	assert(lease->containerid[0] && !strpbrk(lease->containerid, "\r\n"));
+	assert(cni_name_is_valid(lease->containerid));
 	assert(cni_lease_is_of(lease, lease->containerid, ifname));
 	assert(!cni_store_is_free(&store, &lease->ip));
 	next = cni_store_next_free(&store, &lease->ip, &lease->ip);
@@ -114,8 +115,8 @@ static int list(const struct cni_store_entry *e, void *ctx)
 
 	assert(strcmp(cni_ip_format(&e->ip, text), found->name) == 0);
 	assert(!e->lease || !e->torn);
-	assert(cni_store_is_free(&store, &e->ip) == e->torn);
-	assert((next.family == AF_UNSPEC) == !e->torn);
+	assert(cni_store_is_free(&store, &e->ip) == !e->lease);
+	assert((next.family != AF_UNSPEC) == !e->lease);
 	found->listed += e->lease ? 1 : 0;
 	return 0;
 }
