@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 static bool is_alnum(char c)
 {
@@ -73,16 +72,6 @@ bool cni_name_is_path_component(const char *name)
 	return *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !strchr(name, '/');
 }
 
-void cni_veth_name(char ret[static CNI_VETH_NAME_LEN])
-{
-	uint32_t v = 0;
-
-	/* A collision is found by the kernel and tried again, so weak numbers do no harm. */
-	if (getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
-		v = (uint32_t)getpid() * 2654435761u;
-	snprintf(ret, CNI_VETH_NAME_LEN, "veth%08x", v);
-}
-
 int cni_owner(const char *net, const char *containerid, const char *ifname,
 	      char ret[static CNI_OWNER_LEN])
 {
@@ -126,4 +115,50 @@ int cni_owner_comment(const char *net, const char *containerid, const char *ifna
 	append_plain(ret, ", id: ");
 	append_plain(ret, containerid);
 	return 0;
+}
+
+/* ---- the host end of an attachment ---- */
+
+#define ALIAS "ccni "
+
+int cni_port_id(const char *net, const char *containerid, const char *ifname,
+		struct cni_port_id *ret)
+{
+	char owner[CNI_OWNER_LEN], hash[CNI_SHA512_HEXLEN];
+	int n, r;
+
+	r = cni_owner(net, containerid, ifname, owner);
+	if (r < 0)
+		return r;
+	*ret = (struct cni_port_id){ .net = net, .containerid = containerid, .ifname = ifname };
+	n = snprintf(ret->alias, CNI_ALIAS_LEN, ALIAS "%s %s %s", net, ifname, containerid);
+	if (n < 0 || n >= CNI_ALIAS_LEN)
+		snprintf(ret->alias, CNI_ALIAS_LEN, ALIAS "%s", owner);
+	cni_sha512_hex(owner, strlen(owner), hash);
+	for (int i = 0; i < CNI_PORT_NAMES; i++)
+		snprintf(ret->name[i], CNI_VETH_NAME_LEN, "veth%.8s", hash + 8 * (size_t)i);
+	owner[6] = '\0'; /* 24 bits of the network's hash */
+	ret->unfinished = (uint32_t)'C' << 24 | (uint32_t)strtoul(owner, NULL, 16);
+	return 0;
+}
+
+bool cni_alias_is_ours(const char *alias)
+{
+	return strncmp(alias, ALIAS, strlen(ALIAS)) == 0;
+}
+
+bool cni_alias_is_of(const char *alias, const char *net)
+{
+	size_t len = strlen(net);
+	char hash[CNI_SHA512_HEXLEN];
+
+	if (!cni_alias_is_ours(alias))
+		return false;
+	alias += strlen(ALIAS);
+	if (strncmp(alias, net, len) == 0 && alias[len] == ' ')
+		return true;
+	if (strchr(alias, ' ') || strlen(alias) != CNI_OWNER_LEN - 1)
+		return false;
+	cni_sha512_hex(net, len, hash);
+	return strncmp(alias, hash, 16) == 0 && alias[16] == '-';
 }

@@ -19,12 +19,6 @@ int cni_ifname_check(const char *ifname, struct cni_error *err) cni_must_check;
 /** @return whether @p name can be one component of a path: not empty, "." or "..", without '/' */
 bool cni_name_is_path_component(const char *name);
 
-/** Room for a host end's name: "veth", 8 hex digits, NUL. */
-#define CNI_VETH_NAME_LEN 13
-
-/** Make a name for a host end, as the Go plugins do: "veth" and 8 random hex digits. */
-void cni_veth_name(char ret[static CNI_VETH_NAME_LEN]);
-
 /** Room for the owner part of a rule comment: two times 16 hex digits, "-", NUL. */
 #define CNI_OWNER_LEN 34
 /** Room for a rule comment: what nft accepts at most, and the NUL. */
@@ -44,5 +38,36 @@ int cni_owner(const char *net, const char *containerid, const char *ifname,
  */
 int cni_owner_comment(const char *net, const char *containerid, const char *ifname,
 		      char ret[static CNI_COMMENT_LEN]) cni_must_check;
+
+/** Room for a host end's name: "veth", 8 hex digits, NUL. */
+#define CNI_VETH_NAME_LEN 13
+/** Names that an attachment's host end may have: another one if the first is taken by somebody else. */
+#define CNI_PORT_NAMES 3
+/** Room for an interface alias: what the kernel takes at most, and the NUL (linux/if.h IFALIASZ). */
+#define CNI_ALIAS_LEN 256
+
+/** How the host end of an attachment is known to the kernel. */
+struct cni_port_id {
+	const char *net, *containerid, *ifname; /**< borrowed */
+	/**
+	 * "ccni <network> <interface> <container id>", or "ccni <owner>" (cni_owner) where that has no
+	 * room. No two attachments have the same.
+	 */
+	char alias[CNI_ALIAS_LEN];
+	/** "veth" and 8 hex digits of a hash of the owner, as good as random, in the order of trying. */
+	char name[CNI_PORT_NAMES][CNI_VETH_NAME_LEN];
+	/** Link group while ADD is under way: 'C' in the upper 8 bits, a hash of the network below. */
+	uint32_t unfinished;
+};
+
+/** Make the identity of an attachment. @return 0; -ENOMEM */
+int cni_port_id(const char *net, const char *containerid, const char *ifname,
+		struct cni_port_id *ret) cni_must_check;
+
+/** @return whether an interface alias is one of cni_port_id's, of whatever attachment */
+bool cni_alias_is_ours(const char *alias);
+
+/** @return whether an interface alias is that of an attachment to network @p net */
+bool cni_alias_is_of(const char *alias, const char *net);
 
 #endif

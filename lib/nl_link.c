@@ -7,6 +7,7 @@
 #include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/route/link.h>
@@ -39,7 +40,9 @@ static int read_link(struct nlmsghdr *nlh, void *ctx)
 	if (nlh->nlmsg_type != RTM_NEWLINK ||
 	    nlmsg_parse(nlh, sizeof(*ifi), tb, IFLA_MAX, NULL) < 0)
 		return -EBADMSG;
-	*link = (struct cni_link){ .index = ifi->ifi_index, .flags = ifi->ifi_flags };
+	*link = (struct cni_link){ .index = ifi->ifi_index,
+				   .flags = ifi->ifi_flags,
+				   .peer_nsid = -1 };
 	if (tb[IFLA_IFNAME])
 		nla_strlcpy(link->name, tb[IFLA_IFNAME], sizeof(link->name));
 	if (tb[IFLA_ADDRESS] && nla_len(tb[IFLA_ADDRESS]) == CNI_MAC_LEN)
@@ -50,10 +53,14 @@ static int read_link(struct nlmsghdr *nlh, void *ctx)
 		link->master = (int)nla_get_u32(tb[IFLA_MASTER]);
 	if (tb[IFLA_LINK])
 		link->peer = (int)nla_get_u32(tb[IFLA_LINK]);
+	if (tb[IFLA_LINK_NETNSID])
+		link->peer_nsid = nla_get_s32(tb[IFLA_LINK_NETNSID]);
 	if (tb[IFLA_OPERSTATE])
 		link->operstate = nla_get_u8(tb[IFLA_OPERSTATE]);
 	if (tb[IFLA_GROUP])
 		link->group = nla_get_u32(tb[IFLA_GROUP]);
+	if (tb[IFLA_IFALIAS])
+		nla_strlcpy(link->alias, tb[IFLA_IFALIAS], sizeof(link->alias));
 	read_info(tb[IFLA_LINKINFO], link);
 	return 0;
 }
@@ -80,17 +87,92 @@ int cni_link_get_index(struct cni_nl *nl, int index, struct cni_link *ret)
 	return get_link(nl, NULL, index, ret);
 }
 
+struct each {
+	const char *kind;
+	void (*on_start)(void *ctx);
+	int (*fn)(const struct cni_link *link, void *ctx);
+	void *ctx;
+};
+
+static void start_each(void *ctx)
+{
+	const struct each *each = ctx;
+
+	each->on_start(each->ctx);
+}
+
+static int take_each(struct nlmsghdr *nlh, void *ctx)
+{
+	const struct each *each = ctx;
+	struct cni_link link;
+	int r;
+
+	r = read_link(nlh, &link);
+	if (r < 0 || strcmp(link.kind, each->kind) != 0) /* old kernels do not filter */
+		return r;
+	return each->fn(&link, each->ctx);
+}
+
+int cni_link_each(struct cni_nl *nl, const char *kind, void (*on_start)(void *ctx),
+		  int (*fn)(const struct cni_link *link, void *ctx), void *ctx)
+{
+	struct each each = { kind, on_start, fn, ctx };
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETLINK, 0);
+	struct nlattr *info;
+
+	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0)
+		return -ENOMEM;
+	info = nla_nest_start(msg, IFLA_LINKINFO);
+	if (!info || nla_put_string(msg, IFLA_INFO_KIND, kind) < 0)
+		return -ENOMEM;
+	nla_nest_end(msg, info);
+	return cni_nl_dump(nl, msg, start_each, take_each, &each);
+}
+
+static int take_nsid(struct nlmsghdr *nlh, void *ctx)
+{
+	struct nlattr *id = nlmsg_find_attr(nlh, sizeof(struct rtgenmsg), NETNSA_NSID);
+
+	if (id)
+		*(int *)ctx = nla_get_s32(id);
+	return 0;
+}
+
+int cni_nsid_get(struct cni_nl *nl, int netns_fd, int *ret)
+{
+	struct rtgenmsg gen = { .rtgen_family = AF_UNSPEC };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNSID, 0);
+
+	if (!msg || nlmsg_append(msg, &gen, sizeof(gen), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_u32(msg, NETNSA_FD, (uint32_t)netns_fd) < 0)
+		return -ENOMEM;
+	*ret = -1;
+	return cni_nl_request(nl, msg, take_nsid, ret);
+}
+
 /* ---- changing ---- */
 
-int cni_link_del(struct cni_nl *nl, const char *name)
+static int delete (struct cni_nl *nl, const char *name, int index)
 {
-	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC, .ifi_index = index };
 	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_DELLINK, 0);
 
 	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
-	    nla_put_string(msg, IFLA_IFNAME, name) < 0)
+	    (name && nla_put_string(msg, IFLA_IFNAME, name) < 0))
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+int cni_link_del(struct cni_nl *nl, const char *name)
+{
+	return delete (nl, name, 0);
+}
+
+int cni_link_del_index(struct cni_nl *nl, int index)
+{
+	return delete (nl, NULL, index);
 }
 
 int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags, unsigned int mask)
@@ -114,14 +196,15 @@ int cni_link_set_mac(struct cni_nl *nl, int index, const uint8_t mac[static CNI_
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
 
-int cni_link_set_group(struct cni_nl *nl, const char *name, uint32_t group)
+int cni_link_set_group(struct cni_nl *nl, const char *name, uint32_t group, const char *alias)
 {
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
 	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_SETLINK, 0);
 
 	/* Not RTM_NEWLINK: with a name and a group that means "every link of the group". */
 	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
-	    nla_put_string(msg, IFLA_IFNAME, name) < 0 || nla_put_u32(msg, IFLA_GROUP, group) < 0)
+	    nla_put_string(msg, IFLA_IFNAME, name) < 0 || nla_put_u32(msg, IFLA_GROUP, group) < 0 ||
+	    nla_put(msg, IFLA_IFALIAS, (int)strlen(alias), alias) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * Links: look one up, make bridges and veth pairs, change, delete. Every function asks for one object
- * by name or index; nothing here dumps.
+ * Links: look one up, make bridges and veth pairs, change, delete. Every function but cni_link_each,
+ * which is for GC, asks for one object by name or index.
  *
  * Functions return 0 or the kernel's negative errno; report it with cni_nl_fail.
  */
@@ -8,6 +8,7 @@
 #define CNI_NL_LINK_H
 
 #include "ip.h"
+#include "names.h"
 #include "nl.h"
 
 #include <net/if.h>
@@ -22,8 +23,10 @@ struct cni_link {
 	unsigned int mtu; /**< bytes */
 	int master; /**< index of the bridge it is a port of; 0 = none */
 	int peer; /**< veth: index of the other end, in its namespace; 0 = none */
+	int peer_nsid; /**< id of that namespace as seen from here; -1 = the link's own */
 	uint8_t operstate; /**< IF_OPER_* (RFC 2863) */
 	uint32_t group;
+	char alias[CNI_ALIAS_LEN]; /**< "" = none */
 };
 
 /** @return 0 and @p ret; -ENODEV if there is no such link */
@@ -32,8 +35,30 @@ int cni_link_get(struct cni_nl *nl, const char *name, struct cni_link *ret) cni_
 /** @return 0 and @p ret; -ENODEV if there is no such link */
 int cni_link_get_index(struct cni_nl *nl, int index, struct cni_link *ret) cni_must_check;
 
+/**
+ * Call @p fn for each link of a kind ("veth"). A dump, filtered by the kernel; started anew when the
+ * links change meanwhile.
+ *
+ * @param on_start  forget what was seen so far
+ * @param fn        0; a negative errno ends it
+ * @return 0; negative errno
+ */
+int cni_link_each(struct cni_nl *nl, const char *kind, void (*on_start)(void *ctx),
+		  int (*fn)(const struct cni_link *link, void *ctx), void *ctx) cni_must_check;
+
+/**
+ * The id by which this namespace knows another one.
+ * @param netns_fd  borrowed
+ * @param ret       -1 if it knows it by none: no link leads there
+ * @return 0; negative errno
+ */
+int cni_nsid_get(struct cni_nl *nl, int netns_fd, int *ret) cni_must_check;
+
 /** Delete by name; a veth's other end goes with it. @return 0; -ENODEV if it is gone already */
 int cni_link_del(struct cni_nl *nl, const char *name) cni_must_check;
+
+/** The same by index. */
+int cni_link_del_index(struct cni_nl *nl, int index) cni_must_check;
 
 /** Set and clear IFF_* flags: those in @p mask become as in @p flags. @return 0; negative errno */
 int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags,
@@ -43,8 +68,9 @@ int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags,
 int cni_link_set_mac(struct cni_nl *nl, int index,
 		     const uint8_t mac[static CNI_MAC_LEN]) cni_must_check;
 
-/** @return 0; negative errno */
-int cni_link_set_group(struct cni_nl *nl, const char *name, uint32_t group) cni_must_check;
+/** Set the link group and the alias, in one message. @return 0; negative errno */
+int cni_link_set_group(struct cni_nl *nl, const char *name, uint32_t group,
+		       const char *alias) cni_must_check;
 
 /**
  * Create a bridge, set up, with its MAC fixed in the same message: a bridge whose MAC was set keeps

@@ -2,13 +2,12 @@
  * A bridge port of a container; see port.h.
  */
 #include "port.h"
+#include "conf.h"
+#include "netns.h"
 #include "sysctl.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* Host ends have random names of 32 bits; the container's name being taken is told apart below. */
-#define NAME_TRIES 10
 
 /* As long as the Go plugin waits, in all. */
 #define UP_TIMEOUT_MS 2550
@@ -35,19 +34,43 @@ static void ignore_advertisements(const char *host_name)
 				NULL); /* fails where IPv6 is off: nothing to do */
 }
 
+/* What a link with one of the attachment's names is. */
+enum whose { OTHER, OURS, UNFINISHED };
+
+static enum whose whose(const struct cni_link *link, const struct cni_port_id *id)
+{
+	if (strcmp(link->kind, "veth") != 0)
+		return OTHER;
+	if (strcmp(link->alias, id->alias) == 0)
+		return OURS;
+	return !*link->alias && link->group == id->unfinished ? UNFINISHED : OTHER;
+}
+
+/* Which of the two names is the one that is taken? */
+static bool is_in_the_way(struct cni_nl *host, struct cni_nl *sbox, const struct cni_port_id *id,
+			  const char *host_name)
+{
+	struct cni_link link;
+
+	if (cni_link_get(host, host_name, &link) == 0 && whose(&link, id) == UNFINISHED)
+		return true;
+	return cni_link_get(sbox, id->ifname, &link) == 0;
+}
+
 int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_veth_spec *spec,
-		    struct cni_undo *undo, struct cni_port *ret, struct cni_error *err)
+		    const struct cni_port_id *id, struct cni_undo *undo, struct cni_port *ret,
+		    struct cni_error *err)
 {
 	struct cni_veth_spec full = *spec;
 	int r = -EEXIST;
 
-	*ret = (struct cni_port){ .host = host };
+	*ret = (struct cni_port){ .host = host, .id = id };
 	full.host_name = ret->host_name;
-	full.host_group = CNI_PORT_UNFINISHED;
-	for (int i = 0; i < NAME_TRIES && r == -EEXIST; i++) {
-		cni_veth_name(ret->host_name);
+	full.host_group = id->unfinished;
+	for (int i = 0; i < CNI_PORT_NAMES && r == -EEXIST; i++) {
+		memcpy(ret->host_name, id->name[i], sizeof(ret->host_name));
 		r = cni_veth_create(host, &full);
-		if (r == -EEXIST && cni_link_get(sbox, spec->ifname, &ret->cont_end) == 0)
+		if (r == -EEXIST && is_in_the_way(host, sbox, id, ret->host_name))
 			return r;
 	}
 	if (r < 0)
@@ -56,23 +79,6 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 	ignore_advertisements(ret->host_name);
 	r = cni_link_get(sbox, spec->ifname, &ret->cont_end);
 	return r < 0 ? cni_nl_fail(sbox, err, r, "failed to lookup \"%s\"", spec->ifname) : 0;
-}
-
-int cni_port_is_leftover(struct cni_nl *host, struct cni_nl *sbox, const char *ifname)
-{
-	struct cni_link cont, end;
-	int r;
-
-	r = cni_link_get(sbox, ifname, &cont);
-	if (r < 0)
-		return r;
-	if (strcmp(cont.kind, "veth") != 0 || cont.peer == 0)
-		return 0;
-	r = cni_link_get_index(host, cont.peer, &end);
-	if (r < 0)
-		return r == -ENODEV ? 0 : r;
-	return strcmp(end.kind, "veth") == 0 && end.peer == cont.index &&
-	       end.group == CNI_PORT_UNFINISHED;
 }
 
 int cni_port_wait(struct cni_port *port, struct cni_error *err)
@@ -91,9 +97,246 @@ int cni_port_wait(struct cni_port *port, struct cni_error *err)
 
 int cni_port_finish(struct cni_port *port, struct cni_error *err)
 {
-	int r = cni_link_set_group(port->host, port->host_name, 0);
+	int r = cni_link_set_group(port->host, port->host_name, 0, port->id->alias);
 
 	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to finish port \"%s\"",
 				   port->host_name)
 		     : 0;
+}
+
+/* ---- finding it again ---- */
+
+int cni_port_is_leftover(struct cni_nl *host, const struct cni_port_id *id)
+{
+	for (int i = 0; i < CNI_PORT_NAMES; i++) {
+		struct cni_link link;
+		int r = cni_link_get(host, id->name[i], &link);
+
+		if (r == 0 && whose(&link, id) == UNFINISHED)
+			return 1;
+		if (r < 0 && r != -ENODEV)
+			return r;
+	}
+	return 0;
+}
+
+static int delete_link(struct cni_nl *nl, const struct cni_link *link, struct cni_error *err)
+{
+	int r = cni_link_del_index(nl, link->index);
+
+	return r < 0 && r != -ENODEV
+		       ? cni_nl_fail(nl, err, r, "failed to delete \"%s\"", link->name)
+		       : 0;
+}
+
+/*
+ * Every name is tried: the first one may have been taken by a stranger who is gone now.
+ * @return 1 if there was one
+ */
+static int delete_pair(struct cni_nl *host, const struct cni_port_id *id, bool unfinished_only,
+		       struct cni_error *err)
+{
+	for (int i = 0; i < CNI_PORT_NAMES; i++) {
+		struct cni_link link;
+		enum whose w;
+		int r = cni_link_get(host, id->name[i], &link);
+
+		if (r == -ENODEV)
+			continue;
+		if (r < 0)
+			return cni_nl_fail(host, err, r, "failed to lookup \"%s\"", id->name[i]);
+		w = whose(&link, id);
+		if (w == OTHER || (unfinished_only && w != UNFINISHED))
+			continue;
+		r = delete_link(host, &link, err);
+		return r < 0 ? r : 1;
+	}
+	return 0;
+}
+
+int cni_port_clear(struct cni_nl *host, const struct cni_port_id *id, struct cni_error *err)
+{
+	int r = delete_pair(host, id, true, err);
+
+	return r < 0 ? r : 0;
+}
+
+/* @return 1 if the other end of a container's interface says that it is of somebody else's attachment */
+static int is_of_another(struct cni_nl *host, const struct cni_link *cont, int netns)
+{
+	struct cni_link end;
+	int nsid = -1, r;
+
+	if (strcmp(cont->kind, "veth") != 0 || !cont->peer)
+		return 0;
+	r = cni_link_get_index(host, cont->peer, &end);
+	if (r == -ENODEV || (r == 0 && (strcmp(end.kind, "veth") != 0 || end.peer != cont->index ||
+					!cni_alias_is_ours(end.alias))))
+		return 0;
+	/* Numbers of links are small and not unique: this one's peer may be in another namespace. */
+	if (r == 0)
+		r = cni_nsid_get(host, netns, &nsid);
+	return r < 0 ? r : end.peer_nsid == nsid;
+}
+
+static int remove_inside(struct cni_nl *host, const struct cni_port_id *id, int netns,
+			 struct cni_error *err)
+{
+	cni_auto(nl) struct cni_nl sbox = CNI_NL_INIT;
+	struct cni_link cont;
+	int r;
+
+	r = cni_nl_open(&sbox, netns, err);
+	if (r < 0)
+		return r;
+	r = cni_link_get(&sbox, id->ifname, &cont);
+	if (r < 0)
+		return r == -ENODEV
+			       ? 0
+			       : cni_nl_fail(&sbox, err, r, "failed to lookup \"%s\"", id->ifname);
+	r = is_of_another(host, &cont, netns);
+	if (r < 0)
+		return cni_nl_fail(host, err, r, "failed to look at the other end of \"%s\"",
+				   id->ifname);
+	if (r > 0) {
+		cni_note("\"%s\" stays: the namespace is another attachment's by now", id->ifname);
+		return 0;
+	}
+	return delete_link(&sbox, &cont, err);
+}
+
+int cni_port_remove(struct cni_nl *host, const struct cni_port_id *id, const char *netns,
+		    struct cni_error *err)
+{
+	struct cni_error why = { 0 };
+	cni_auto(fd) int fd = -1;
+	int r;
+
+	r = delete_pair(host, id, false, err);
+	if (r != 0 || !*netns)
+		return r < 0 ? r : 0;
+	r = cni_netns_open(netns, &fd, &why);
+	if (cni_netns_is_gone(r))
+		return 0; /* it took the interface along */
+	if (r < 0) {
+		*err = why;
+		return r;
+	}
+	return remove_inside(host, id, fd, err);
+}
+
+/* ---- GC ---- */
+
+/* What GC keeps, sorted by alias, and what it has found to be deleted. */
+struct collection {
+	const char *net;
+	uint32_t unfinished;
+	struct cni_port_id *keep; /* owned */
+	struct cni_link *found; /* owned */
+	size_t n_keep, n_found, room;
+};
+
+static inline void cni_auto_collection(struct collection *c)
+{
+	free(c->keep);
+	free(c->found);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	return strcmp(((const struct cni_port_id *)a)->alias,
+		      ((const struct cni_port_id *)b)->alias);
+}
+
+static int list_valid(const struct cni_args *args, struct collection *c)
+{
+	struct cni_port_id own;
+	struct cni_valid valid;
+	size_t n = 0;
+	int r;
+
+	r = cni_port_id(args->name, "", "", &own);
+	if (r < 0)
+		return r;
+	c->net = args->name;
+	c->unfinished = own.unfinished;
+	while (cni_conf_next_valid(args, &n, &valid))
+		;
+	c->keep = calloc(n + 1, sizeof(*c->keep));
+	if (!c->keep)
+		return -ENOMEM;
+	for (n = 0; cni_conf_next_valid(args, &n, &valid); c->n_keep++) {
+		r = cni_port_id(args->name, valid.containerid, valid.ifname, &c->keep[c->n_keep]);
+		if (r < 0)
+			return r;
+	}
+	qsort(c->keep, c->n_keep, sizeof(*c->keep), compare_ids);
+	return 0;
+}
+
+/* An ADD that is under way is one of a valid attachment; any other was killed. */
+static bool is_under_way(const struct collection *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_keep; i++)
+		for (int k = 0; k < CNI_PORT_NAMES; k++)
+			if (strcmp(c->keep[i].name[k], name) == 0)
+				return true;
+	return false;
+}
+
+static bool is_garbage(const struct collection *c, const struct cni_link *link)
+{
+	struct cni_port_id id;
+
+	if (*link->alias) {
+		memcpy(id.alias, link->alias, sizeof(id.alias));
+		return cni_alias_is_of(link->alias, c->net) &&
+		       !bsearch(&id, c->keep, c->n_keep, sizeof(id), compare_ids);
+	}
+	return link->group == c->unfinished && !is_under_way(c, link->name);
+}
+
+static void forget_found(void *ctx)
+{
+	struct collection *c = ctx;
+
+	c->n_found = 0;
+}
+
+static int collect(const struct cni_link *link, void *ctx)
+{
+	struct collection *c = ctx;
+
+	if (!is_garbage(c, link))
+		return 0;
+	if (c->n_found == c->room) {
+		size_t room = c->room ? 2 * c->room : 16;
+		struct cni_link *more = reallocarray(c->found, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		c->found = more;
+		c->room = room;
+	}
+	c->found[c->n_found++] = *link;
+	return 0;
+}
+
+int cni_port_gc(struct cni_nl *host, const struct cni_args *args, struct cni_error *err)
+{
+	cni_auto(collection) struct collection c = { 0 };
+	int first = 0, r;
+
+	r = list_valid(args, &c);
+	if (r < 0)
+		return cni_fail(err, CNI_E_INTERNAL, -r, "list valid attachments");
+	r = cni_link_each(host, "veth", forget_found, collect, &c);
+	if (r < 0)
+		return cni_nl_fail(host, err, r, "failed to list links");
+	for (size_t i = 0; i < c.n_found; i++) {
+		r = delete_link(host, &c.found[i], err);
+		if (first == 0)
+			first = r;
+	}
+	return first;
 }

@@ -1,23 +1,27 @@
 /*
- * A bridge port of a container: the veth pair, made in one message, and found again after a crash.
+ * A bridge port of a container: the veth pair, made in one message, and found again by whom it is of.
  *
- * While an ADD is under way the host end is in link group CNI_PORT_UNFINISHED. The last step of ADD
- * takes it out. A pair that is still in that group when the next ADD finds the container's interface
- * name taken is the leftover of a killed ADD, and may be removed; any other is a live attachment.
+ * The host end says whose it is (names.h, struct cni_port_id): its name is made from a hash of network,
+ * container id and interface, and its alias spells them out. So DEL finds it with nothing but these
+ * three, and takes no other for it, whatever became of the container's namespace. What the Go plugins
+ * make has a random name and no alias.
+ *
+ * While an ADD is under way the host end has no alias yet and is in link group cni_port_id.unfinished.
+ * The last step of ADD sets the one and takes it out of the other. A pair that the next ADD finds in
+ * that group is the leftover of a killed ADD, and may be removed; any other is a live attachment.
  */
 #ifndef CNI_PORT_H
 #define CNI_PORT_H
 
 #include "names.h"
 #include "nl_link.h"
+#include "plugin.h"
 #include "undo.h"
-
-/** Link group of host ends whose ADD is under way: "CNI" in ASCII. */
-#define CNI_PORT_UNFINISHED 0x434e4900u
 
 /** A veth pair between a bridge and a container. `{0}` is "none". */
 struct cni_port {
 	struct cni_nl *host; /**< borrowed; socket in the host's namespace */
+	const struct cni_port_id *id; /**< borrowed */
 	char host_name[CNI_VETH_NAME_LEN];
 	struct cni_link host_end, cont_end;
 };
@@ -25,20 +29,42 @@ struct cni_port {
 /**
  * Make the pair, host end up and in the bridge, container end down.
  *
- * @param spec  everything but host_name and host_group, which are chosen here
+ * @param spec  everything but host_name and host_group, which @p id says
+ * @param id    of the attachment; must outlive @p ret
  * @param undo  on success gains one step: delete the pair; @p ret must outlive it
  * @param ret   on success: names, and the container end as the kernel knows it
- * @return 0; -EEXIST if the container's name is taken (nothing changed, nothing in @p err)
+ * @return 0; -EEXIST if the container's name is taken, or a killed ADD left its pair (nothing changed,
+ *         nothing in @p err)
  */
 int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_veth_spec *spec,
-		    struct cni_undo *undo, struct cni_port *ret,
+		    const struct cni_port_id *id, struct cni_undo *undo, struct cni_port *ret,
+		    struct cni_error *err) cni_must_check;
+
+/** @return 1 if a killed ADD of this attachment left its pair; 0 if not; negative errno */
+int cni_port_is_leftover(struct cni_nl *host, const struct cni_port_id *id);
+
+/** Delete the pair that a killed ADD left. @return 0, also if there is none; negative errno */
+int cni_port_clear(struct cni_nl *host, const struct cni_port_id *id,
+		   struct cni_error *err) cni_must_check;
+
+/**
+ * Delete the pair by its host end, finished or not; if there is none, as with an attachment of the Go plugins, delete
+ * the interface in the container, unless its other end says that it is of another attachment.
+ *
+ * @param host   socket in the host's namespace
+ * @param netns  path of the container's namespace; "" or one that is gone: nothing to look into
+ * @return 0, also if there is nothing; negative errno, with @p err
+ */
+int cni_port_remove(struct cni_nl *host, const struct cni_port_id *id, const char *netns,
 		    struct cni_error *err) cni_must_check;
 
 /**
- * @return 1 if the container's interface of this name belongs to a killed ADD; 0 if to a live
- * attachment, or to somebody else; negative errno
+ * Delete the pairs of a network that belong to no valid attachment (conf.h, cni_conf_next_valid),
+ * those of killed ADDs among them. Lists the host's veths.
+ * @return 0; negative errno: the rest was deleted
  */
-int cni_port_is_leftover(struct cni_nl *host, struct cni_nl *sbox, const char *ifname);
+int cni_port_gc(struct cni_nl *host, const struct cni_args *args,
+		struct cni_error *err) cni_must_check;
 
 /**
  * Wait until the port forwards.

@@ -18,6 +18,14 @@
 /* Places in the result's list of interfaces. */
 enum { RESULT_BRIDGE, RESULT_HOST, RESULT_CONTAINER };
 
+static int bridge_identify(const struct cni_args *args, struct cni_port_id *ret,
+			   struct cni_error *err)
+{
+	int r = cni_port_id(args->name, args->containerid, args->ifname, ret);
+
+	return r < 0 ? cni_fail(err, CNI_E_INTERNAL, -r, "name the attachment") : 0;
+}
+
 /* ---- ADD, step by step ---- */
 
 /* The bridge, up. Shared by all containers, so never undone; `created` tells that it is bare. */
@@ -54,14 +62,14 @@ static int bridge_ensure(struct cni_nl *host, const struct bridge_conf *c, struc
 }
 
 /* A killed ADD left the pair, and perhaps addresses and rules: take them away as its DEL would. */
-static int bridge_clear_leftover(const struct cni_args *args, struct cni_ends *e,
-				 struct cni_error *err)
+static int bridge_clear_leftover(const struct cni_args *args, struct cni_nl *host,
+				 const struct cni_port_id *id, struct cni_error *err)
 {
 	int r;
 
-	r = cni_port_is_leftover(&e->host, &e->sbox, args->ifname);
+	r = cni_port_is_leftover(host, id);
 	if (r < 0)
-		return cni_nl_fail(&e->host, err, r, "failed to look at \"%s\"", args->ifname);
+		return cni_nl_fail(host, err, r, "failed to look for the leftover of an ADD");
 	if (r == 0) {
 		cni_fail(err, CNI_E_INTERNAL, 0, "container veth name (\"%s\") already exists",
 			 args->ifname);
@@ -72,17 +80,15 @@ static int bridge_clear_leftover(const struct cni_args *args, struct cni_ends *e
 	r = cni_masq_del(args->name, args->containerid, args->ifname, err);
 	if (r == 0)
 		r = cni_ipam_ask(args, CNI_DEL, err);
-	if (r < 0)
-		return r;
-	r = cni_link_del(&e->sbox, args->ifname);
-	return r < 0 && r != -ENODEV
-		       ? cni_nl_fail(&e->sbox, err, r, "failed to delete \"%s\"", args->ifname)
-		       : 0;
+	if (r == 0)
+		r = cni_port_clear(host, id, err); /* last: it is what tells the leftover */
+	return r;
 }
 
 static int bridge_add_port(const struct cni_args *args, struct cni_ends *e,
 			   const struct bridge_conf *c, const struct cni_link *br,
-			   struct cni_undo *undo, struct cni_port *port, struct cni_error *err)
+			   const struct cni_port_id *id, struct cni_undo *undo,
+			   struct cni_port *port, struct cni_error *err)
 {
 	struct cni_veth_spec spec = {
 		.ifname = args->ifname,
@@ -93,11 +99,11 @@ static int bridge_add_port(const struct cni_args *args, struct cni_ends *e,
 	};
 	int r;
 
-	r = cni_port_create(&e->host, &e->sbox, &spec, undo, port, err);
+	r = cni_port_create(&e->host, &e->sbox, &spec, id, undo, port, err);
 	if (r == -EEXIST) {
-		r = bridge_clear_leftover(args, e, err);
+		r = bridge_clear_leftover(args, &e->host, id, err);
 		if (r == 0)
-			r = cni_port_create(&e->host, &e->sbox, &spec, undo, port, err);
+			r = cni_port_create(&e->host, &e->sbox, &spec, id, undo, port, err);
 		if (r == -EEXIST)
 			cni_fail(err, CNI_E_INTERNAL, 0,
 				 "container veth name (\"%s\") already exists", args->ifname);
@@ -227,6 +233,7 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	cni_auto(ends) struct cni_ends e = CNI_ENDS_INIT;
 	bool layer3 = *cni_conf_ipam_type(args);
 	struct cni_port port = { 0 };
+	struct cni_port_id id;
 	struct bridge_conf c;
 	struct cni_link br;
 	struct cni_gateway gw = { .host = &e.host, .link = &br };
@@ -239,6 +246,9 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	r = bridge_check_reportable(args, layer3, err);
 	if (r < 0)
 		return r;
+	r = bridge_identify(args, &id, err);
+	if (r < 0)
+		return r;
 	r = cni_ends_open(args, &e, err);
 	if (r < 0)
 		return r;
@@ -246,7 +256,7 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	r = bridge_ensure(&e.host, &c, &br, &gw.bare, err);
 	if (r < 0)
 		return r;
-	r = bridge_add_port(args, &e, &c, &br, &undo, &port, err);
+	r = bridge_add_port(args, &e, &c, &br, &id, &undo, &port, err);
 	if (r < 0)
 		return r;
 	r = layer3 ? bridge_add_addresses(args, &e, &c, &gw, &port, &undo, res, err)
@@ -269,27 +279,14 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 
 static int bridge_delete_link(const struct cni_args *args, struct cni_error *err)
 {
-	cni_auto(nl) struct cni_nl sbox = CNI_NL_INIT;
-	struct cni_error why = { 0 };
-	cni_auto(fd) int netns = -1;
+	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
+	struct cni_port_id id;
 	int r;
 
-	if (!*args->netns)
-		return 0;
-	r = cni_netns_open(args->netns, &netns, &why);
-	if (cni_netns_is_gone(r))
-		return 0; /* it took the interface along */
-	if (r < 0) {
-		*err = why;
-		return r;
-	}
-	r = cni_nl_open(&sbox, netns, err);
-	if (r < 0)
-		return r;
-	r = cni_link_del(&sbox, args->ifname);
-	return r < 0 && r != -ENODEV
-		       ? cni_nl_fail(&sbox, err, r, "failed to delete \"%s\"", args->ifname)
-		       : 0;
+	r = bridge_identify(args, &id, err);
+	if (r == 0)
+		r = cni_nl_open(&host, -1, err);
+	return r < 0 ? r : cni_port_remove(&host, &id, args->netns, err);
 }
 
 static int bridge_del(const struct cni_args *args, struct cni_error *err)
@@ -303,13 +300,24 @@ static int bridge_del(const struct cni_args *args, struct cni_error *err)
 
 /* ---- GC, STATUS ---- */
 
+static int bridge_collect_links(const struct cni_args *args, struct cni_error *err)
+{
+	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
+	int r = cni_nl_open(&host, -1, err);
+
+	return r < 0 ? r : cni_port_gc(&host, args, err);
+}
+
 static int bridge_gc(const struct cni_args *args, struct cni_error *err)
 {
-	int known = cni_conf_knows_valid(args, err);
-	int ipam = known < 0 ? known : cni_ipam_ask(args, CNI_GC, err);
-	int masq = known > 0 ? cni_masq_gc(args, err) : 0;
+	int known = cni_conf_knows_valid(args, err), link, ipam, masq;
 
-	return ipam < 0 ? ipam : masq;
+	if (known < 0)
+		return known;
+	link = known ? bridge_collect_links(args, err) : 0;
+	masq = known ? cni_masq_gc(args, err) : 0;
+	ipam = cni_ipam_ask(args, CNI_GC, err);
+	return link < 0 ? link : masq < 0 ? masq : ipam;
 }
 
 static int bridge_status(const struct cni_args *args, struct cni_error *err)

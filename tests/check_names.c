@@ -114,20 +114,86 @@ START_TEST(a_path_component_stays_in_its_directory)
 }
 END_TEST
 
+static void identify(const char *net, const char *id, const char *ifname, struct cni_port_id *ret)
+{
+	ck_assert_int_eq(cni_port_id(net, id, ifname, ret), 0);
+}
+
 START_TEST(a_host_end_is_veth_and_eight_digits)
 {
-	char name[CNI_VETH_NAME_LEN], other[CNI_VETH_NAME_LEN];
-	bool differ = false;
+	struct cni_port_id a, again, others[3];
 
-	cni_veth_name(other);
-	for (int i = 0; i < 100; i++) {
-		cni_veth_name(name);
-		ck_assert_uint_eq(strlen(name), 12);
-		ck_assert(strncmp(name, "veth", 4) == 0);
-		ck_assert_uint_eq(strspn(name + 4, "0123456789abcdef"), 8);
-		differ = differ || strcmp(name, other) != 0;
+	identify("net1", "ctr1", "eth0", &a);
+	identify("net1", "ctr1", "eth0", &again);
+	identify("net2", "ctr1", "eth0", &others[0]);
+	identify("net1", "ctr2", "eth0", &others[1]);
+	identify("net1", "ctr1", "eth1", &others[2]);
+	for (int i = 0; i < CNI_PORT_NAMES; i++) {
+		ck_assert_uint_eq(strlen(a.name[i]), 12);
+		ck_assert(strncmp(a.name[i], "veth", 4) == 0);
+		ck_assert_uint_eq(strspn(a.name[i] + 4, "0123456789abcdef"), 8);
+		ck_assert_str_eq(a.name[i], again.name[i]);
+		for (int k = 0; k < i; k++)
+			ck_assert_str_ne(a.name[i], a.name[k]);
+		for (size_t k = 0; k < CNI_ARRAY_SIZE(others); k++)
+			ck_assert_str_ne(a.name[i], others[k].name[i]);
 	}
-	ck_assert(differ);
+	/* Attachments outlive the program that made them, so these never change. */
+	ck_assert_str_eq(a.name[0], "veth9fb6ac25");
+	ck_assert_str_eq(a.name[1], "vethb24dfdc0");
+	ck_assert_uint_eq(a.unfinished, 0x438e48f3u);
+	ck_assert_uint_eq(others[1].unfinished, a.unfinished);
+	ck_assert_uint_ne(others[0].unfinished, a.unfinished);
+}
+END_TEST
+
+START_TEST(an_alias_names_network_interface_and_container)
+{
+	struct cni_port_id id;
+
+	identify("net1", "ctr1", "eth0", &id);
+	ck_assert_str_eq(id.alias, "ccni net1 eth0 ctr1");
+	ck_assert(cni_alias_is_ours(id.alias));
+	ck_assert(cni_alias_is_of(id.alias, "net1"));
+	ck_assert(!cni_alias_is_of(id.alias, "net"));
+	ck_assert(!cni_alias_is_of(id.alias, "net12"));
+	ck_assert(!cni_alias_is_of(id.alias, ""));
+}
+END_TEST
+
+START_TEST(an_alias_without_room_is_the_owner)
+{
+	struct cni_port_id id, other;
+	char owner[CNI_OWNER_LEN], longest[301];
+
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[300] = '\0';
+	/* "ccni net1 eth0 " has 15 of the 255 bytes. */
+	identify("net1", longest + 60, "eth0", &id);
+	ck_assert_uint_eq(strlen(id.alias), 255);
+	ck_assert(strncmp(id.alias, "ccni net1 eth0 xxx", 18) == 0);
+	identify("net1", longest + 59, "eth0", &id);
+	ck_assert_int_eq(cni_owner("net1", longest + 59, "eth0", owner), 0);
+	ck_assert_str_eq(id.alias + 5, owner);
+	ck_assert(cni_alias_is_of(id.alias, "net1"));
+	ck_assert(!cni_alias_is_of(id.alias, "net2"));
+	identify("net1", longest + 58, "eth0", &other);
+	ck_assert_str_ne(id.alias, other.alias);
+	identify(longest, "ctr1", "eth0", &id);
+	ck_assert(cni_alias_is_of(id.alias, longest));
+	ck_assert(!cni_alias_is_of(id.alias, longest + 1));
+}
+END_TEST
+
+START_TEST(an_alias_of_somebody_else_is_not_ours)
+{
+	static const char *const others[] = { "", "ccni", "uplink to rack 7", "cni net1 eth0 a" };
+
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(others); i++) {
+		ck_assert_msg(!cni_alias_is_ours(others[i]), "\"%s\"", others[i]);
+		ck_assert_msg(!cni_alias_is_of(others[i], "net1"), "\"%s\"", others[i]);
+	}
+	ck_assert(!cni_alias_is_of("ccni net1", "net1"));
 }
 END_TEST
 
@@ -198,6 +264,9 @@ int main(void)
 	tcase_add_test(tc, a_refused_interface_name_is_invalid);
 	tcase_add_test(tc, a_path_component_stays_in_its_directory);
 	tcase_add_test(tc, a_host_end_is_veth_and_eight_digits);
+	tcase_add_test(tc, an_alias_names_network_interface_and_container);
+	tcase_add_test(tc, an_alias_without_room_is_the_owner);
+	tcase_add_test(tc, an_alias_of_somebody_else_is_not_ours);
 	tcase_add_test(tc, an_owner_is_two_hashes);
 	tcase_add_test(tc, a_comment_is_what_the_go_plugin_writes);
 	tcase_add_test(tc, a_comment_loses_double_quotes_only_from_its_text);

@@ -1,5 +1,5 @@
 /*
- * GC, which removes leases and masquerade rules that no valid attachment owns, and STATUS.
+ * GC, which removes leases, ports and masquerade rules that no valid attachment owns, and STATUS.
  */
 #include "same_world.h"
 
@@ -38,6 +38,12 @@ static const char *rules(void)
 		  "\\(.*\\)\"/\\1:\\3 \\2/p' | sort");
 }
 
+static const char *ports(void)
+{
+	return sh("ip -o link show type veth | sed -n 's/.*alias ccni \\([^ ]*\\) \\([^ ]*\\) "
+		  "\\([^ ]*\\)$/\\1:\\3 \\2/p' | sort");
+}
+
 static void attach(const char *config, const char *id, const char *ifname)
 {
 	call_ok((struct call){
@@ -61,14 +67,11 @@ static const struct {
 
 START_TEST(gc_removes_what_no_valid_attachment_of_this_network_owns)
 {
-	const char *links;
-
 	attach(POOL(""), "a", "e1");
 	attach(POOL(""), "b", "e2");
 	attach(POOL(""), "a", "e3");
 	attach(OTHER, "a", "n1");
 	attach(OTHER, "b", "n2");
-	links = sh("ip -o link");
 	for (int i = 0; i < 2; i++) {
 		call_ok((struct call){ .command = "GC",
 				       .id = "",
@@ -76,8 +79,10 @@ START_TEST(gc_removes_what_no_valid_attachment_of_this_network_owns)
 				       .config = collections[_i].config });
 		ck_assert_str_eq(owners(), collections[_i].owners);
 		ck_assert_str_eq(rules(), collections[_i].owners);
+		ck_assert_str_eq(ports(), collections[_i].owners);
 	}
-	ck_assert_str_eq(sh("ip -o link"), links);
+	ck_assert_str_eq(sh_in("c1", "ip -o link show type veth | wc -l"),
+			 sh("ip -o link show type veth | wc -l"));
 }
 END_TEST
 

@@ -69,7 +69,7 @@ static int count_name(char (*names)[16], int n)
 	return count;
 }
 
-/* Run undisturbed, under strace; the points begin where the container's namespace was opened. */
+/* Run undisturbed, under strace; the points begin where a namespace is opened or the kernel asked. */
 static int find_points(const char *command, struct point points[MAX_POINTS])
 {
 	static char names[MAX_CALLS][16];
@@ -83,11 +83,11 @@ static int find_points(const char *command, struct point points[MAX_POINTS])
 	f = fopen(TRACE, "r");
 	ck_assert_ptr_nonnull(f);
 	while (getline(&line, &size, f) > 0) {
-		if (strncmp(line, "+++", 3) == 0)
-			continue;
+		if (strncmp(line, "+++", 3) == 0 || strstr(line, "= ? ERESTART"))
+			continue; /* a call that the kernel begins anew is one call */
 		ck_assert_int_lt(calls, MAX_CALLS);
 		snprintf(names[calls++], sizeof(names[0]), "%.*s", (int)name_length(line), line);
-		begun |= strstr(line, netns) != NULL;
+		begun |= strstr(line, netns) != NULL || strncmp(line, "send", 4) == 0;
 		if (!begun || !may_change_something(line))
 			continue;
 		memcpy(points[n].name, names[calls - 1], sizeof(points[n].name));

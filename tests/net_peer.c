@@ -35,6 +35,7 @@ static const struct {
 	  "/^<veth>@|^eth0@/s/( qlen 1000)? (link.ether)/ qlen 1000 \\2/", NULL },
 	{ ALWAYS, "Addresses without duplicate address detection",
 	  "/inet6 /{/link-local|::1.128/!s/ scope global( nodad)?/ scope global nodad/}", NULL },
+	{ ALWAYS, "Alias of the host end", NULL, "/^<veth>@/s/ alias ccni net1 eth0 ctr[12]//" },
 	{ NEW_BRIDGE, "MAC of a new bridge", "s#^(br0/mac:) random#\\1 set#", NULL },
 	{ ALWAYS, "Error objects name the version", NULL,
 	  "/^    \"cniVersion\"/{N;s/^.*\\n(    \"code\")/\\1/}" },
