@@ -2,9 +2,9 @@
  * Masquerading in native nf_tables; see masq.h.
  */
 #include "masq.h"
-#include "conf.h"
 #include "names.h"
 #include "nft_expr.h"
+#include "owners.h"
 
 #include <errno.h>
 #include <linux/netfilter.h>
@@ -149,60 +149,21 @@ int cni_masq_del(const char *net, const char *containerid, const char *ifname,
 	return r < 0 ? failed(err, r, "remove masquerade rules") : sweep(&s, err);
 }
 
-/* Owners that GC keeps, sorted; each is compared with every rule, and costs two hashes to make. */
-struct owners {
-	char (*owner)[CNI_OWNER_LEN]; /* owned */
-	size_t n;
-};
-
-static inline void cni_auto_owners(struct owners *o)
-{
-	free(o->owner);
-}
-
-static int compare_owners(const void *a, const void *b)
-{
-	return memcmp(a, b, CNI_OWNER_LEN - 1);
-}
-
-static int list_owners(const struct cni_args *args, struct owners *ret)
-{
-	struct cni_valid valid;
-	size_t at = 0;
-
-	while (cni_conf_next_valid(args, &at, &valid))
-		;
-	ret->owner = calloc(at + 1, sizeof(*ret->owner));
-	if (!ret->owner)
-		return -ENOMEM;
-	for (at = 0; cni_conf_next_valid(args, &at, &valid); ret->n++) {
-		int r = cni_owner(args->name, valid.containerid, valid.ifname, ret->owner[ret->n]);
-
-		if (r < 0)
-			return r;
-	}
-	qsort(ret->owner, ret->n, sizeof(*ret->owner), compare_owners);
-	return 0;
-}
-
 static bool is_kept(const char *comment, void *ctx)
 {
-	const struct owners *keep = ctx;
-
-	return strlen(comment) >= CNI_OWNER_LEN - 1 &&
-	       bsearch(comment, keep->owner, keep->n, sizeof(*keep->owner), compare_owners);
+	return cni_owners_has(ctx, comment);
 }
 
 int cni_masq_gc(const struct cni_args *args, struct cni_error *err)
 {
-	cni_auto(owners) struct owners keep = { 0 };
+	cni_auto(owners) struct cni_owners keep = { 0 };
 	char owner[CNI_OWNER_LEN];
 	struct sweep s = { .prefix = owner, .keep = is_kept, .ctx = &keep };
 	int r;
 
-	r = list_owners(args, &keep);
+	r = cni_owners_valid(args, &keep);
 	if (r == 0)
 		r = cni_owner(args->name, "", "", owner);
-	owner[17] = '\0'; /* the network's part, with its "-" */
+	owner[CNI_OWNER_NET_LEN] = '\0';
 	return r < 0 ? failed(err, r, "remove masquerade rules") : sweep(&s, err);
 }

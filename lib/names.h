@@ -21,12 +21,15 @@ bool cni_name_is_path_component(const char *name);
 
 /** Room for the owner part of a rule comment: two times 16 hex digits, "-", NUL. */
 #define CNI_OWNER_LEN 34
+/** Bytes of it that stand for the network, with the "-". */
+#define CNI_OWNER_NET_LEN 17
 /** Room for a rule comment: what nft accepts at most, and the NUL. */
 #define CNI_COMMENT_LEN 129
 
 /**
  * The part of a rule's comment that says whose it is: 16 hex digits of the hash of the network, "-",
- * 16 of the hash of "<ifname>:<container id>". The first 17 bytes stand for the network.
+ * 16 of the hash of "<ifname>:<container id>". The first
+ * CNI_OWNER_NET_LEN bytes stand for the network.
  * @return 0; -ENOMEM
  */
 int cni_owner(const char *net, const char *containerid, const char *ifname,
