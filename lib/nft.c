@@ -104,8 +104,9 @@ void cni_nft_table(struct cni_nft *nft, uint32_t family, const char *table, cons
 	if (t && udata) {
 		nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, family);
 		nftnl_table_set_str(t, NFTNL_TABLE_NAME, table);
-		nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(udata),
-				     nftnl_udata_buf_len(udata));
+		if (*comment)
+			nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(udata),
+					     nftnl_udata_buf_len(udata));
 		nftnl_table_nlmsg_build_payload(
 			cni_nft_message(nft, NFT_MSG_NEWTABLE, family, NLM_F_CREATE), t);
 		cni_nft_message_done(nft);

@@ -128,6 +128,12 @@ void cni_nft_match_iif(struct nftnl_rule *rule, bool equal, const char *name)
 	compare(rule, equal, padded, sizeof(padded));
 }
 
+void cni_nft_match_source_mac(struct nftnl_rule *rule, const uint8_t mac[static CNI_MAC_LEN])
+{
+	load_payload(rule, NFT_PAYLOAD_LL_HEADER, CNI_MAC_LEN, CNI_MAC_LEN);
+	compare(rule, true, mac, CNI_MAC_LEN);
+}
+
 void cni_nft_match_local(struct nftnl_rule *rule)
 {
 	struct nftnl_expr *e = expr(rule, "fib");

@@ -22,6 +22,9 @@ void cni_nft_match_dport(struct nftnl_rule *rule, uint8_t protocol, uint16_t por
 /** Match: the packet did (not) come in by this interface. @param name  1..15 bytes */
 void cni_nft_match_iif(struct nftnl_rule *rule, bool equal, const char *name);
 
+/** Match: the frame's source MAC; for rules of the bridge family. */
+void cni_nft_match_source_mac(struct nftnl_rule *rule, const uint8_t mac[static CNI_MAC_LEN]);
+
 /** Match: the destination is an address of this host ("fib daddr type local"). */
 void cni_nft_match_local(struct nftnl_rule *rule);
 

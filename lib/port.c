@@ -162,7 +162,8 @@ int cni_port_clear(struct cni_nl *host, const struct cni_port_id *id, struct cni
 }
 
 /* @return 1 if the other end of a container's interface says that it is of somebody else's attachment */
-static int is_of_another(struct cni_nl *host, const struct cni_link *cont, int netns)
+static int is_of_another(struct cni_nl *host, const struct cni_port_id *id,
+			 const struct cni_link *cont, int netns)
 {
 	struct cni_link end;
 	int nsid = -1, r;
@@ -170,8 +171,9 @@ static int is_of_another(struct cni_nl *host, const struct cni_link *cont, int n
 	if (strcmp(cont->kind, "veth") != 0 || !cont->peer)
 		return 0;
 	r = cni_link_get_index(host, cont->peer, &end);
-	if (r == -ENODEV || (r == 0 && (strcmp(end.kind, "veth") != 0 || end.peer != cont->index ||
-					!cni_alias_is_ours(end.alias))))
+	if (r == -ENODEV ||
+	    (r == 0 && (strcmp(end.kind, "veth") != 0 || end.peer != cont->index ||
+			!cni_alias_is_ours(end.alias) || strcmp(end.alias, id->alias) == 0)))
 		return 0;
 	/* Numbers of links are small and not unique: this one's peer may be in another namespace. */
 	if (r == 0)
@@ -194,7 +196,7 @@ static int remove_inside(struct cni_nl *host, const struct cni_port_id *id, int 
 		return r == -ENODEV
 			       ? 0
 			       : cni_nl_fail(&sbox, err, r, "failed to lookup \"%s\"", id->ifname);
-	r = is_of_another(host, &cont, netns);
+	r = is_of_another(host, id, &cont, netns);
 	if (r < 0)
 		return cni_nl_fail(host, err, r, "failed to look at the other end of \"%s\"",
 				   id->ifname);

@@ -10,6 +10,7 @@
 #include "masq.h"
 #include "netns.h"
 #include "port.h"
+#include "spoof.h"
 #include "sysctl.h"
 
 #include <errno.h>
@@ -79,6 +80,8 @@ static int bridge_clear_leftover(const struct cni_args *args, struct cni_nl *hos
 	}
 	r = cni_masq_del(args->name, args->containerid, args->ifname, err);
 	if (r == 0)
+		r = cni_spoof_del(args->name, args->containerid, args->ifname, err);
+	if (r == 0)
 		r = cni_ipam_ask(args, CNI_DEL, err);
 	if (r == 0)
 		r = cni_port_clear(host, id, err); /* last: it is what tells the leftover */
@@ -114,6 +117,25 @@ static int bridge_add_port(const struct cni_args *args, struct cni_ends *e,
 	return r < 0 ? cni_nl_fail(&e->host, err, r, "failed to set hairpin mode of \"%s\"",
 				   port->host_name)
 		     : 0;
+}
+
+static void bridge_undo_spoofchk(void *ctx)
+{
+	const struct cni_args *args = ctx;
+	struct cni_error err = { 0 };
+
+	if (cni_spoof_del(args->name, args->containerid, args->ifname, &err) < 0)
+		cni_note("undo of ADD: %s", err.msg);
+}
+
+static int bridge_check_spoofing(const struct cni_args *args, const struct cni_port *port,
+				 struct cni_undo *undo, struct cni_error *err)
+{
+	int r = cni_spoof_add(port, err);
+
+	if (r == 0)
+		cni_undo_push(undo, bridge_undo_spoofchk, (void *)args);
+	return r;
 }
 
 static bool bridge_has_default_route(const struct cni_result *res, sa_family_t family)
@@ -259,6 +281,9 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	r = bridge_add_port(args, &e, &c, &br, &id, &undo, &port, err);
 	if (r < 0)
 		return r;
+	r = c.macspoofchk ? bridge_check_spoofing(args, &port, &undo, err) : 0;
+	if (r < 0)
+		return r;
 	r = layer3 ? bridge_add_addresses(args, &e, &c, &gw, &port, &undo, res, err)
 		   : bridge_set_up(&e, &port, err);
 	if (r < 0)
@@ -294,8 +319,11 @@ static int bridge_del(const struct cni_args *args, struct cni_error *err)
 	int link = bridge_delete_link(args, err);
 	int ipam = cni_ipam_ask(args, CNI_DEL, err);
 	int masq = cni_masq_del(args->name, args->containerid, args->ifname, err);
+	int spoof = 0;
 
-	return link < 0 ? link : ipam < 0 ? ipam : masq;
+	if (link == 0) /* while the link is there, it stays checked */
+		spoof = cni_spoof_del(args->name, args->containerid, args->ifname, err);
+	return link < 0 ? link : ipam < 0 ? ipam : masq < 0 ? masq : spoof;
 }
 
 /* ---- GC, STATUS ---- */
@@ -310,14 +338,15 @@ static int bridge_collect_links(const struct cni_args *args, struct cni_error *e
 
 static int bridge_gc(const struct cni_args *args, struct cni_error *err)
 {
-	int known = cni_conf_knows_valid(args, err), link, ipam, masq;
+	int known = cni_conf_knows_valid(args, err), link, ipam, masq, spoof;
 
 	if (known < 0)
 		return known;
 	link = known ? bridge_collect_links(args, err) : 0;
+	spoof = known && link == 0 ? cni_spoof_gc(args, err) : 0;
 	masq = known ? cni_masq_gc(args, err) : 0;
 	ipam = cni_ipam_ask(args, CNI_GC, err);
-	return link < 0 ? link : masq < 0 ? masq : ipam;
+	return link < 0 ? link : spoof < 0 ? spoof : masq < 0 ? masq : ipam;
 }
 
 static int bridge_status(const struct cni_args *args, struct cni_error *err)

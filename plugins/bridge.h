@@ -12,6 +12,7 @@
  *   mtu               int (0)          bytes, of a new bridge and of the pair; 0 = kernel default
  *   hairpinMode       bool (false)     the port sends frames back where they came from
  *   promiscMode       bool (false)     the bridge is promiscuous
+ *   macspoofchk       bool (false)     what the container sends with another source MAC is dropped
  *   ipam, dns         objects          see SPEC.md; without ipam the port is layer 2 only
  *   runtimeConfig.mac, args.cni.mac, CNI_ARGS MAC   the container's MAC
  */

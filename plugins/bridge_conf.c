@@ -21,8 +21,6 @@ static int bridge_refuse_unsupported(const struct bridge_conf *c, struct cni_err
 		return bridge_refuse("vlan", "a VLAN", err);
 	if (c->vlan_trunk)
 		return bridge_refuse("vlanTrunk", "a trunk", err);
-	if (c->macspoofchk)
-		return bridge_refuse("macspoofchk", "true", err);
 	if (c->enabledad)
 		return bridge_refuse("enabledad", "true", err);
 	if (c->no_cont_iface)

@@ -20,7 +20,8 @@
 /* Ranges of one address each, so that the files with the last one given are always the same. */
 static const char config[] =
 	"{\"cniVersion\":\"1.0.0\",\"name\":\"net1\",\"type\":\"bridge\",\"bridge\":\"br0\","
-	"\"isDefaultGateway\":true,\"ipMasq\":true,\"ipam\":{\"type\":\"host-local\",\"ranges\":["
+	"\"isDefaultGateway\":true,\"ipMasq\":true,\"macspoofchk\":true,\"ipam\":{\"type\":\"host-"
+	"local\",\"ranges\":["
 	"[{\"subnet\":\"10.1.0.0/24\",\"rangeStart\":\"10.1.0.9\",\"rangeEnd\":\"10.1.0.9\"}],"
 	"[{\"subnet\":\"fd00::/64\",\"rangeStart\":\"fd00::9\",\"rangeEnd\":\"fd00::9\"}]]}}";
 
@@ -137,6 +138,7 @@ static void assert_attached(void)
 	call_ok(check);
 	sh_in("c1", "ping -c1 -W2 10.1.0.1 && ping -c1 -W2 fd00::1");
 	ck_assert_str_eq(sh("nft list ruleset | grep -c 'id: ctr1'"), "2");
+	ck_assert_str_eq(sh("nft list ruleset | grep -c 'macspoofchk-ctr1'"), "4");
 }
 
 static bool is_result(const struct point *p)
@@ -214,7 +216,7 @@ START_TEST(del_finishes_what_a_killed_add_began)
 		ck_assert_str_eq(sh("ip -o link show type veth"), "");
 		ck_assert_int_ne(sh_status_in("c1", "ip link show eth0"), 0);
 		ck_assert_str_eq(sh("find /var/lib -name '*.9' -o -name '*:9'"), "");
-		ck_assert_int_ne(sh_status("nft list ruleset | grep 'id: ctr1'"), 0);
+		ck_assert_int_ne(sh_status("nft list ruleset | grep ctr1"), 0);
 		forget_everything();
 	}
 }

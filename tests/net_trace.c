@@ -17,7 +17,8 @@
 
 static const char plain[] = NET("", V4);
 static const char masq[] = NET(",\"ipMasq\":true", V4);
-static const char everything[] = NET(",\"isDefaultGateway\":true,\"ipMasq\":true", V4 "," V6);
+static const char everything[] =
+	NET(",\"isDefaultGateway\":true,\"ipMasq\":true,\"macspoofchk\":true", V4 "," V6);
 
 static const char *c1;
 
@@ -118,8 +119,8 @@ START_TEST(the_count_of_messages_does_not_grow)
 
 	/* bridge?; make the pair; eth0?; its address; up; veth?; finished. */
 	ck_assert_int_eq(add.requests, 8);
-	/* veth?; delete it; list our masquerade rules. */
-	ck_assert_int_eq(del.requests, 3);
+	/* veth?; delete it; list our masquerade rules; spoof check? */
+	ck_assert_int_eq(del.requests, 4);
 }
 END_TEST
 

@@ -131,7 +131,8 @@ static const char plain_links[] =
 	"s/addr_assign_type:[12]/mac: random/; s/addr_assign_type:3/mac: set/; "
 	"s/[a-z_]+_timer +[0-9.]+//g; "
 	"s/ state [A-Z]+//; s/<NO-CARRIER,/</; s/,LOWER_UP//; s/,M-DOWN//; s/ linkdown//; "
-	"s/[ \\]+/ /g; s/ \\$//\" | sort; nft list ruleset; ";
+	"s/[ \\]+/ /g; s/ \\$//\" | sort; nft list ruleset | sed -E \"s/veth[0-9a-f]{8}/<veth>/; "
+	"/saddr " ASKED_MAC "/!s/saddr ([0-9a-f]{2}:){5}[0-9a-f]{2}/saddr <mac>/\"; ";
 
 /** @return links, addresses, routes, parameters and rules here and in every container; the store */
 static inline const char *state_text(void)

@@ -10,6 +10,7 @@ static const struct swap {
 } swaps[] = {
 	{ "plain", BRIDGE(GW LOCAL(V4 ",'routes':[{'dst':'0.0.0.0/0'}]")), false },
 	{ "dual stack", BRIDGE(DEFAULT_GW LOCAL("'ranges':[[{" V4 "}],[{" V6 "}]]")), false },
+	{ "macspoofchk", BRIDGE(GW ",'macspoofchk':true" LOCAL(V4)), false },
 	{ "ipMasq",
 	  BRIDGE(DEFAULT_GW ",'ipMasq':true,'ipMasqBackend':'nftables'" LOCAL("'ranges':[[{" V4
 									      "}],[{" V6 "}]]")),
