@@ -45,7 +45,7 @@ int cni_owner_comment(const char *net, const char *containerid, const char *ifna
 /** Room for a host end's name: "veth", 8 hex digits, NUL. */
 #define CNI_VETH_NAME_LEN 13
 /** Names that an attachment's host end may have: another one if the first is taken by somebody else. */
-#define CNI_PORT_NAMES 3
+#define CNI_PORT_NAMES 2
 /** Room for an interface alias: what the kernel takes at most, and the NUL (linux/if.h IFALIASZ). */
 #define CNI_ALIAS_LEN 256
 

@@ -130,12 +130,15 @@ static int delete_link(struct cni_nl *nl, const struct cni_link *link, struct cn
 }
 
 /*
- * Every name is tried: the first one may have been taken by a stranger who is gone now.
+ * Under each name: the first one may have been taken by a stranger who is gone now, or by a pair in a
+ * namespace that the runtime has forgotten.
  * @return 1 if there was one
  */
-static int delete_pair(struct cni_nl *host, const struct cni_port_id *id, bool unfinished_only,
-		       struct cni_error *err)
+static int delete_pairs(struct cni_nl *host, const struct cni_port_id *id, bool unfinished_only,
+			struct cni_error *err)
 {
+	int found = 0;
+
 	for (int i = 0; i < CNI_PORT_NAMES; i++) {
 		struct cni_link link;
 		enum whose w;
@@ -149,27 +152,32 @@ static int delete_pair(struct cni_nl *host, const struct cni_port_id *id, bool u
 		if (w == OTHER || (unfinished_only && w != UNFINISHED))
 			continue;
 		r = delete_link(host, &link, err);
-		return r < 0 ? r : 1;
+		if (r < 0)
+			return r;
+		found = 1;
 	}
-	return 0;
+	return found;
 }
 
 int cni_port_clear(struct cni_nl *host, const struct cni_port_id *id, struct cni_error *err)
 {
-	int r = delete_pair(host, id, true, err);
+	int r = delete_pairs(host, id, true, err);
 
 	return r < 0 ? r : 0;
 }
 
-/* @return 1 if the other end of a container's interface says that it is of somebody else's attachment */
-static int is_of_another(struct cni_nl *host, const struct cni_port_id *id,
-			 const struct cni_link *cont, int netns)
+/*
+ * @return 1 if a container's interface is no bridge port, or its other end says that it is of somebody
+ * else's attachment
+ */
+static int is_anothers(struct cni_nl *host, const struct cni_port_id *id,
+		       const struct cni_link *cont, int netns)
 {
 	struct cni_link end;
 	int nsid = -1, r;
 
-	if (strcmp(cont->kind, "veth") != 0 || !cont->peer)
-		return 0;
+	if (strcmp(cont->kind, "veth") != 0)
+		return 1;
 	r = cni_link_get_index(host, cont->peer, &end);
 	if (r == -ENODEV ||
 	    (r == 0 && (strcmp(end.kind, "veth") != 0 || end.peer != cont->index ||
@@ -196,7 +204,7 @@ static int remove_inside(struct cni_nl *host, const struct cni_port_id *id, int 
 		return r == -ENODEV
 			       ? 0
 			       : cni_nl_fail(&sbox, err, r, "failed to lookup \"%s\"", id->ifname);
-	r = is_of_another(host, id, &cont, netns);
+	r = is_anothers(host, id, &cont, netns);
 	if (r < 0)
 		return cni_nl_fail(host, err, r, "failed to look at the other end of \"%s\"",
 				   id->ifname);
@@ -214,7 +222,7 @@ int cni_port_remove(struct cni_nl *host, const struct cni_port_id *id, const cha
 	cni_auto(fd) int fd = -1;
 	int r;
 
-	r = delete_pair(host, id, false, err);
+	r = delete_pairs(host, id, false, err);
 	if (r != 0 || !*netns)
 		return r < 0 ? r : 0;
 	r = cni_netns_open(netns, &fd, &why);

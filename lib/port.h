@@ -49,7 +49,8 @@ int cni_port_clear(struct cni_nl *host, const struct cni_port_id *id,
 
 /**
  * Delete the pair by its host end, finished or not; if there is none, as with an attachment of the Go plugins, delete
- * the interface in the container, unless its other end says that it is of another attachment.
+ * the interface in the container, unless it is no veth, or its other end says that it is of another
+ * attachment.
  *
  * @param host   socket in the host's namespace
  * @param netns  path of the container's namespace; "" or one that is gone: nothing to look into

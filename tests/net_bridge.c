@@ -85,7 +85,7 @@ START_TEST(del_succeeds_on_a_kernel_without_nf_tables)
 	call_ok((struct call){ .command = "DEL",
 			       .config = plain,
 			       .wrapper = "env ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null -e "
-					  "inject=recvmsg:error=EINVAL:when=4+" });
+					  "inject=recvmsg:error=EINVAL:when=3+" });
 	call_ok((struct call){ .command = "DEL",
 			       .config = plain,
 			       .wrapper = "env ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null -e "
