@@ -152,7 +152,7 @@ START_TEST(gc_takes_ports_of_this_network_only)
 		"net1", ",\"cni.dev/valid-attachments\":[{\"containerID\":\"kept\",\"ifname\":"
 			"\"eth0\"},{\"containerID\":\"begun\",\"ifname\":\"eth0\"}]");
 	static const char *const ids[] = { "kept", "begun", "stale", "killed" };
-	const char *kept, *begun, *go;
+	const char *kept, *begun, *other, *go;
 	struct call theirs = on("ADD", "theirs", NULL, BRIDGE("net1", ""));
 
 	if (!debian_plugins()) {
@@ -166,6 +166,7 @@ START_TEST(gc_takes_ports_of_this_network_only)
 	make_unfinished(begun);
 	make_unfinished(port_of("killed"));
 	call_ok(on("ADD", "other", container_add("other"), BRIDGE("net12", "")));
+	other = port_of("other");
 	go = ports();
 	theirs.netns = container_add("theirs");
 	theirs.bin = debian_plugins();
@@ -179,7 +180,7 @@ START_TEST(gc_takes_ports_of_this_network_only)
 		call_ok(on("GC", "", NULL, gc));
 		ck_assert_str_eq(ports(), sh("printf '%%s\\n' %s %s %s %s veth00000000 "
 					     "veth00000001 | sort | xargs",
-					     kept, begun, go, port_of("other")));
+					     kept, begun, go, other));
 	}
 	ck_assert_int_ne(sh_status_in("stale", "ip link show eth0"), 0);
 	ck_assert_int_ne(sh_status_in("killed", "ip link show eth0"), 0);

@@ -292,6 +292,17 @@ START_TEST(add_replaces_what_is_left_under_its_names)
 }
 END_TEST
 
+/* An ADD that was killed before its last message; the key was switched off since. */
+START_TEST(add_removes_the_rules_of_a_killed_add)
+{
+	add(CHECKED);
+	sh("ip link set $(ls /sys/class/net/br0/brif) alias '' "
+	   "group $((0x43 << 24 | 0x$(printf net1 | sha512sum | cut -c1-6)))");
+	add(UNCHECKED);
+	ck_assert_str_eq(rules(), "");
+}
+END_TEST
+
 /* The same container and interface, so the same names, in a network that does not have them. */
 START_TEST(del_of_another_network_leaves_the_rules)
 {
@@ -377,6 +388,7 @@ int main(void)
 	tcase_add_test(tc, a_failed_add_leaves_no_rule);
 	tcase_add_test(tc, what_is_in_the_way_is_named_and_nothing_is_left);
 	tcase_add_test(tc, add_replaces_what_is_left_under_its_names);
+	tcase_add_test(tc, add_removes_the_rules_of_a_killed_add);
 	tcase_add_test(tc, del_of_another_network_leaves_the_rules);
 	tcase_add_test(tc, names_without_room_are_hashed);
 	tcase_add_test(tc, gc_removes_rules_of_no_valid_attachment_of_this_network);
