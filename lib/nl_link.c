@@ -196,7 +196,7 @@ int cni_link_set_mac(struct cni_nl *nl, int index, const uint8_t mac[static CNI_
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
 
-int cni_link_set_group(struct cni_nl *nl, const char *name, uint32_t group, const char *alias)
+int cni_link_label(struct cni_nl *nl, const char *name, uint32_t group, const char *alias)
 {
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
 	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_SETLINK, 0);

@@ -69,8 +69,8 @@ int cni_link_set_mac(struct cni_nl *nl, int index,
 		     const uint8_t mac[static CNI_MAC_LEN]) cni_must_check;
 
 /** Set the link group and the alias, in one message. @return 0; negative errno */
-int cni_link_set_group(struct cni_nl *nl, const char *name, uint32_t group,
-		       const char *alias) cni_must_check;
+int cni_link_label(struct cni_nl *nl, const char *name, uint32_t group,
+		   const char *alias) cni_must_check;
 
 /**
  * Create a bridge, set up, with its MAC fixed in the same message: a bridge whose MAC was set keeps

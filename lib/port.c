@@ -73,8 +73,13 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 		if (r == -EEXIST && is_in_the_way(host, sbox, id, ret->host_name))
 			return r;
 	}
-	if (r < 0)
-		return cni_nl_fail(host, err, r, "failed to make veth pair");
+	if (r < 0) {
+		cni_nl_fail(host, err, r, "failed to make veth pair");
+		if (r == -EEXIST)
+			cni_error_detail(err, "links of other attachments are called %s and %s",
+					 id->name[0], id->name[1]);
+		return r;
+	}
 	cni_undo_push(undo, undo_create, ret);
 	ignore_advertisements(ret->host_name);
 	r = cni_link_get(sbox, spec->ifname, &ret->cont_end);
@@ -97,7 +102,7 @@ int cni_port_wait(struct cni_port *port, struct cni_error *err)
 
 int cni_port_finish(struct cni_port *port, struct cni_error *err)
 {
-	int r = cni_link_set_group(port->host, port->host_name, 0, port->id->alias);
+	int r = cni_link_label(port->host, port->host_name, 0, port->id->alias);
 
 	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to finish port \"%s\"",
 				   port->host_name)
@@ -209,7 +214,7 @@ static int remove_inside(struct cni_nl *host, const struct cni_port_id *id, int 
 		return cni_nl_fail(host, err, r, "failed to look at the other end of \"%s\"",
 				   id->ifname);
 	if (r > 0) {
-		cni_note("\"%s\" stays: the namespace is another attachment's by now", id->ifname);
+		cni_note("\"%s\" stays: it is not of this attachment", id->ifname);
 		return 0;
 	}
 	return delete_link(&sbox, &cont, err);

@@ -80,6 +80,7 @@ END_TEST
 START_TEST(a_name_that_a_stranger_has_is_left_to_it)
 {
 	const char *first, *second, *before;
+	struct reply r;
 
 	no_link_local();
 	add("ctr1", c1);
@@ -101,7 +102,8 @@ START_TEST(a_name_that_a_stranger_has_is_left_to_it)
 	   "ip link set %s alias 'ccni net1 eth0 ctr9'",
 	   first, second, first);
 	before = world_now();
-	call_fails(on("ADD", "ctr1", c1, LAYER2), 999, "failed to make veth pair: file exists");
+	r = call_fails(on("ADD", "ctr1", c1, LAYER2), 999, "failed to make veth pair: file exists");
+	ck_assert_ptr_nonnull(strstr(r.details, fmt("called %s and %s", first, second)));
 	assert_unchanged(before);
 	del("ctr1", c1);
 	assert_unchanged(before);
