@@ -154,7 +154,8 @@ static void kill_each_add(const struct point *points, int n, const char *clean,
 		if (before)
 			kill_at("ADD", before);
 		kill_at("ADD", &points[i]);
-		if (is_result(&points[i])) {
+		/* strace counts a write that the kernel began anew twice, and killed at an earlier one. */
+		if (is_result(&points[i]) && sh_status("grep -q ERESTART " TRACE) != 0) {
 			/* All is done, only nobody knows: as after any ADD, DEL has to come first. */
 			call_fails(on_c1("ADD", NULL), 999, "already exists");
 			call_ok(on_c1("DEL", NULL));
