@@ -3,7 +3,7 @@
  */
 #include "iface.h"
 #include "nl_addr.h"
-#include "nl_route.h"
+#include "routes.h"
 #include "sysctl.h"
 
 #include <errno.h>
@@ -69,41 +69,14 @@ static int add_addresses(struct cni_nl *sbox, const struct cni_link *link, int p
 	return 0;
 }
 
-/* The route's own gateway, else the first of its family, else none: on the link. */
-static const struct cni_ip *gateway_of(const struct cni_result *res, const struct cni_route *route)
-{
-	if (route->gw.family != AF_UNSPEC)
-		return &route->gw;
-	for (size_t i = 0; i < res->n_ips; i++)
-		if (res->ips[i].gateway.family == route->dst.ip.family)
-			return &res->ips[i].gateway;
-	return &route->gw;
-}
-
-static int add_routes(struct cni_nl *sbox, const struct cni_link *link,
-		      const struct cni_result *res, struct cni_error *err)
-{
-	for (size_t i = 0; i < res->n_routes; i++) {
-		const struct cni_ip *gw = gateway_of(res, &res->routes[i]);
-		char dst[CNI_PREFIX_STRLEN], via[CNI_IP_STRLEN];
-		int r;
-
-		r = cni_route_add(sbox, link->index, &res->routes[i], gw);
-		if (r < 0)
-			return cni_nl_fail(sbox, err, r,
-					   "failed to add route '%s via %s dev %s metric %lld'",
-					   cni_prefix_format(&res->routes[i].dst, dst),
-					   cni_ip_format(gw, via), link->name,
-					   (long long)res->routes[i].priority);
-	}
-	return 0;
-}
-
 int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int place,
 			const struct cni_result *res, struct cni_error *err)
 {
 	int r;
 
+	r = cni_routes_check(res, err);
+	if (r < 0)
+		return r;
 	r = set_parameters(sbox, link, has_v6(res), err);
 	if (r < 0)
 		return r;
@@ -113,5 +86,5 @@ int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int pl
 	r = cni_link_set_flags(sbox, link->index, IFF_UP, IFF_UP);
 	if (r < 0)
 		return cni_nl_fail(sbox, err, r, "failed to set \"%s\" UP", link->name);
-	return add_routes(sbox, link, res, err);
+	return cni_routes_add(sbox, link, res, err);
 }
