@@ -79,6 +79,52 @@ int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
 
+/* ---- reading ---- */
+
+static void read_metrics(struct nlattr *metrics, struct cni_route *route)
+{
+	struct nlattr *tb[RTAX_MAX + 1];
+
+	if (!metrics || nla_parse_nested(tb, RTAX_MAX, metrics, NULL) < 0)
+		return;
+	route->mtu = tb[RTAX_MTU] ? nla_get_u32(tb[RTAX_MTU]) : 0;
+	route->advmss = tb[RTAX_ADVMSS] ? nla_get_u32(tb[RTAX_ADVMSS]) : 0;
+}
+
+static int read_hop(struct nlmsghdr *nlh, void *ctx)
+{
+	struct cni_route_hop *hop = ctx;
+	struct rtmsg *rtm = nlmsg_data(nlh);
+	struct nlattr *tb[RTA_MAX + 1];
+	struct cni_route route = { 0 };
+
+	if (nlh->nlmsg_type != RTM_NEWROUTE ||
+	    nlmsg_parse(nlh, sizeof(*rtm), tb, RTA_MAX, NULL) < 0)
+		return -EBADMSG;
+	if (rtm->rtm_type != RTN_UNICAST || !tb[RTA_OIF])
+		return -ENETUNREACH;
+	read_metrics(tb[RTA_METRICS], &route);
+	*hop = (struct cni_route_hop){ (int)nla_get_u32(tb[RTA_OIF]), (unsigned int)route.mtu };
+	return 0;
+}
+
+int cni_route_default(struct cni_nl *nl, int family, struct cni_route_hop *ret)
+{
+	/* The first addresses that are not "this host": nobody has a better way to these. */
+	static const struct cni_ip v4 = { AF_INET, { 0, 0, 0, 1 } }, v6 = { AF_INET6, { 0x20 } };
+	const struct cni_ip *to = family == AF_INET ? &v4 : &v6;
+	struct rtmsg rtm = {
+		.rtm_family = (uint8_t)family,
+		.rtm_dst_len = (uint8_t)cni_ip_bits(to),
+	};
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+
+	if (!msg || nlmsg_append(msg, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0 ||
+	    nla_put(msg, RTA_DST, (int)cni_ip_size(to), to->b) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, read_hop, ret);
+}
+
 /* ---- listing ---- */
 
 static void read_ip(struct nlattr *attr, int family, struct cni_ip *ip)
@@ -120,16 +166,6 @@ static int append_paths(struct cni_route_list *list, struct cni_route *route, st
 		nh = RTNH_NEXT(nh);
 	}
 	return 0;
-}
-
-static void read_metrics(struct nlattr *metrics, struct cni_route *route)
-{
-	struct nlattr *tb[RTAX_MAX + 1];
-
-	if (!metrics || nla_parse_nested(tb, RTAX_MAX, metrics, NULL) < 0)
-		return;
-	route->mtu = tb[RTAX_MTU] ? nla_get_u32(tb[RTAX_MTU]) : 0;
-	route->advmss = tb[RTAX_ADVMSS] ? nla_get_u32(tb[RTAX_ADVMSS]) : 0;
 }
 
 static int collect(struct nlmsghdr *nlh, void *ctx)

@@ -21,6 +21,20 @@ json_int_t cni_route_table(const struct cni_route *route);
 int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
 		  const struct cni_ip *const *gw, size_t n_gw) cni_must_check;
 
+/** Where packets leave the host. */
+struct cni_route_hop {
+	int ifindex;
+	unsigned int mtu; /**< bytes, if the route itself says so; 0 = the link's */
+};
+
+/**
+ * Ask where the host sends what it knows no better way for: its default route, or what stands for one
+ * (a VPN's two halves, policy rules). One request, no dump.
+ *
+ * @return 0; -ENETUNREACH or another refusal if there is no such route
+ */
+int cni_route_default(struct cni_nl *nl, int family, struct cni_route_hop *ret) cni_must_check;
+
 /** Routes of one family. `{0}` is the empty list; multipath routes appear once per path. */
 struct cni_route_list {
 	struct cni_route *item; /**< owned */

@@ -177,7 +177,6 @@ static const struct {
 	{ "ip -6 addr flush dev br0; ip addr add fd00::7/48 dev br0 nodad", DUAL,
 	  "\"br0\" already has an IP address different from fd00::1/64",
 	  "it has fd00::7/48; \"forceAddress\": true replaces it" },
-	{ "true", NET("1.0.0", L3 ",\"mtu\":67," LOCAL("")), "failed to make veth pair", "" },
 	{ "ip netns exec c1 sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6'; "
 	  "mount -t tmpfs none /proc/sys",
 	  DUAL, "failed to enable IPv6 for interface \"eth0\"", "" },
