@@ -142,9 +142,9 @@ static int check_mtu(const struct cni_link *link, struct cni_error *err)
 	return -EINVAL;
 }
 
-int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int place,
-			const struct cni_iface_mode *mode, const struct cni_result *res,
-			struct cni_error *err)
+int cni_iface_prepare(struct cni_nl *sbox, const struct cni_link *link,
+		      const struct cni_iface_mode *mode, const struct cni_result *res,
+		      struct cni_error *err)
 {
 	bool v6 = has_v6(res);
 	int r;
@@ -152,18 +152,23 @@ int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int pl
 	r = cni_routes_check(res, err);
 	if (r == 0 && v6)
 		r = check_mtu(link, err);
-	if (r < 0)
-		return r;
-	r = set_parameters(sbox, link, v6, mode, err);
-	if (r < 0)
-		return r;
+	return r < 0 ? r : set_parameters(sbox, link, v6, mode, err);
+}
+
+int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int place,
+			const struct cni_iface_mode *mode, const struct cni_result *res,
+			struct cni_error *err)
+{
+	int r;
+
 	r = add_addresses(sbox, link, place, res, mode->detect_duplicates, err);
 	if (r < 0)
 		return r;
 	r = cni_link_set_flags(sbox, link->index, IFF_UP, IFF_UP);
 	if (r < 0)
 		return cni_nl_fail(sbox, err, r, "failed to set \"%s\" UP", link->name);
-	r = v6 && mode->detect_duplicates ? settle_addresses(sbox, link, place, res, err) : 0;
+	if (mode->detect_duplicates && has_v6(res))
+		r = settle_addresses(sbox, link, place, res, err);
 	return r < 0 ? r : cni_routes_add(sbox, link, res, err);
 }
 

@@ -14,16 +14,28 @@ struct cni_iface_mode {
 };
 
 /**
- * Configure an interface by a result: IPv6 enabled if there is an IPv6 address, addresses, up, routes.
- * IPv6 addresses are usable when it returns: without duplicate address detection, or after it. Router
- * advertisements are off before the interface is up.
+ * See whether an interface can be what a result says, and set its parameters: IPv6 enabled if there is
+ * an IPv6 address, router advertisements off.
  *
  * @param sbox  socket in the container's namespace
  * @param link  the interface, down
+ * @return 0; -EINVAL for what the result or the MTU makes impossible, before any change; other
+ *         negative errno
+ */
+int cni_iface_prepare(struct cni_nl *sbox, const struct cni_link *link,
+		      const struct cni_iface_mode *mode, const struct cni_result *res,
+		      struct cni_error *err) cni_must_check;
+
+/**
+ * Configure an interface by a result: addresses, up, routes. IPv6 addresses are usable when it returns:
+ * without duplicate address detection, or after it.
+ *
+ * @param sbox  socket in the container's namespace
+ * @param link  the interface, prepared with the same @p mode and @p res; up or down. To detect
+ *              duplicates it should be up, and what it is connected to forward: the kernel asks once
  * @param place the interface's index in the result; addresses with another one are left out
  * @param res   its routes: see cni_routes_add
- * @return 0; -EINVAL for what the result or the MTU makes impossible, before any change; -EADDRINUSE
- *         for a duplicate address; other negative errno
+ * @return 0; -EADDRINUSE for a duplicate address; other negative errno
  */
 int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int place,
 			const struct cni_iface_mode *mode, const struct cni_result *res,
@@ -35,7 +47,7 @@ int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int pl
  * works, and its neighbours learn it later.
  *
  * @param sbox  socket in the container's namespace
- * @param link  configured by cni_iface_configure; what it is connected to forwards
+ * @param link  configured; what it is connected to forwards
  */
 void cni_iface_announce(struct cni_nl *sbox, const struct cni_link *link);
 

@@ -371,10 +371,13 @@ static bool read_field(json_t *value, const struct cni_json_field *f, void *to)
 			*(json_int_t *)to = json_integer_value(value);
 		return json_is_integer(value);
 	case CNI_JSON_INT_OR_AUTO:
-		if (json_is_integer(value) || is_auto(value))
-			*(json_int_t *)to = is_auto(value) ? CNI_JSON_AUTO
-							   : json_integer_value(value);
-		return json_is_integer(value) || is_auto(value);
+		if (is_auto(value))
+			*(json_int_t *)to = CNI_JSON_AUTO;
+		else if (json_is_integer(value) && json_integer_value(value) != CNI_JSON_AUTO)
+			*(json_int_t *)to = json_integer_value(value);
+		else
+			return false;
+		return true;
 	case CNI_JSON_OBJECT:
 		if (json_is_object(value))
 			*(json_t **)to = value;

@@ -38,7 +38,7 @@ enum cni_json_kind {
 	CNI_JSON_STRINGS, /**< json_t *, borrowed: an array with nothing but strings in it */
 };
 
-/** What "auto" is read as. As a number it would be out of every key's range. */
+/** What "auto" is read as; as a number it is refused. */
 #define CNI_JSON_AUTO ((json_int_t)INT64_MIN)
 
 /** One key of an object and where its value goes. */

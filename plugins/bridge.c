@@ -186,10 +186,26 @@ static int bridge_list_ifaces(const struct cni_args *args, struct cni_nl *host, 
 	return r;
 }
 
+static int bridge_set_up(struct cni_ends *e, const struct cni_port *port, struct cni_error *err)
+{
+	int r = cni_link_set_flags(&e->sbox, port->cont_end.index, IFF_UP, IFF_UP);
+
+	return r < 0 ? cni_nl_fail(&e->sbox, err, r, "failed to set \"%s\" up", port->cont_end.name)
+		     : 0;
+}
+
+/* In time for duplicate address detection: a port that does not forward yet loses its question. */
+static int bridge_open_port(struct cni_ends *e, struct cni_port *port, struct cni_error *err)
+{
+	int r = bridge_set_up(e, port, err);
+
+	return r < 0 ? r : cni_port_wait(port, err);
+}
+
 /* Layer 3: addresses of IPAM, in the container and on the bridge. */
 static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 				const struct bridge_conf *c, const struct cni_gateway *gw,
-				const struct cni_port *port, struct cni_undo *undo,
+				struct cni_port *port, struct cni_undo *undo,
 				struct cni_result *res, struct cni_error *err)
 {
 	int r;
@@ -198,6 +214,11 @@ static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 	if (r < 0)
 		return r;
 	r = bridge_plan(c, res, err);
+	if (r < 0)
+		return r;
+	r = cni_iface_prepare(&e->sbox, &port->cont_end, &c->mode, res, err);
+	if (r == 0 && c->mode.detect_duplicates)
+		r = bridge_open_port(e, port, err);
 	if (r < 0)
 		return r;
 	r = cni_iface_configure(&e->sbox, &port->cont_end, RESULT_CONTAINER, &c->mode, res, err);
@@ -215,14 +236,6 @@ static void bridge_announce(struct cni_ends *e, const struct cni_gateway *gw,
 {
 	cni_iface_forget(&e->host, gw->link->index, res);
 	cni_iface_announce(&e->sbox, &port->cont_end);
-}
-
-static int bridge_set_up(struct cni_ends *e, const struct cni_port *port, struct cni_error *err)
-{
-	int r = cni_link_set_flags(&e->sbox, port->cont_end.index, IFF_UP, IFF_UP);
-
-	return r < 0 ? cni_nl_fail(&e->sbox, err, r, "failed to set \"%s\" up", port->cont_end.name)
-		     : 0;
 }
 
 /* Results before 0.3.0 are nothing but addresses, so a port without any can't be reported. */

@@ -108,9 +108,11 @@ START_TEST(the_bridge_finds_a_mac_at_its_new_port)
 		NET(",\"args\":{\"cni\":{\"mac\":\"02:00:00:00:00:07\"}}", "10.1.0.2", "fd00::2");
 
 	call_ok(on("ADD", c2, "ctr2", OTHER));
+	/* A port that does not forward yet takes no entry. */
 	sh("ip link add far type veth peer name beyond && ip link set far master br0 && "
-	   "ip link set far up && ip link set beyond up && "
-	   "bridge fdb add 02:00:00:00:00:07 dev far master dynamic");
+	   "ip link set far up && ip link set beyond up && for i in $(seq 500); do "
+	   "bridge fdb add 02:00:00:00:00:07 dev far master dynamic && exit; sleep 0.01; done; "
+	   "exit 1");
 	call_ok(on("ADD", c1, "ctr1", config));
 	ck_assert_str_eq(sh("bridge fdb | grep ^02:00:00:00:00:07 | grep -c far || true"), "0");
 	ck_assert_str_eq(sh("bridge fdb | grep -c '^02:00:00:00:00:07 dev veth'"), "1");
