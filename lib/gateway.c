@@ -49,15 +49,32 @@ static int make_room(const struct cni_gateway *gw, const struct cni_prefix *want
 	return 0;
 }
 
+static int add_failed(const struct cni_gateway *gw, const struct cni_prefix *want, int r,
+		      struct cni_error *err)
+{
+	char text[CNI_PREFIX_STRLEN];
+
+	cni_nl_fail(gw->host, err, r, "failed to set bridge addr: add %s to \"%s\"",
+		    cni_prefix_format(want, text), gw->link->name);
+	if (want->ip.family == AF_INET6 && (r == -EACCES || r == -EOPNOTSUPP))
+		cni_error_detail(
+			err,
+			"IPv6 is off: net.ipv6.conf.%s.disable_ipv6 is 1, or ipv6.disable=1 "
+			"is on the kernel's command line",
+			gw->link->name);
+	return r;
+}
+
 static int ensure_address(const struct cni_gateway *gw, bool bare, const struct cni_prefix *want,
 			  struct cni_error *err)
 {
 	unsigned int flags = want->ip.family == AF_INET6 ? IFA_F_NODAD : 0;
-	char text[CNI_PREFIX_STRLEN];
 	int r = 0;
 
 	if (!bare) {
 		r = cni_addr_present(gw->host, gw->link->index, gw->link->name, want);
+		if (r < 0)
+			return add_failed(gw, want, r, err);
 		if (r == 0)
 			r = make_room(gw, want, err);
 		if (r != 0)
@@ -65,8 +82,7 @@ static int ensure_address(const struct cni_gateway *gw, bool bare, const struct 
 	}
 	r = cni_addr_add(gw->host, gw->link->index, want, flags);
 	if (r < 0 && r != -EEXIST) /* another ADD may have been faster */
-		return cni_nl_fail(gw->host, err, r, "failed to set bridge addr: add %s to \"%s\"",
-				   cni_prefix_format(want, text), gw->link->name);
+		return add_failed(gw, want, r, err);
 	/* A bridge that somebody else made floats with its ports' MACs until it is told its own. */
 	r = gw->bare ? 0 : cni_link_set_mac(gw->host, gw->link->index, gw->link->mac);
 	return r < 0 ? cni_nl_fail(gw->host, err, r, "failed to set MAC of \"%s\"", gw->link->name)

@@ -2,14 +2,19 @@
  * A container's interface; see iface.h.
  */
 #include "iface.h"
+#include "mtu.h"
 #include "nl_addr.h"
-#include "nl_route.h"
+#include "nl_neigh.h"
+#include "routes.h"
 #include "sysctl.h"
 
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/if_addr.h>
-#include <stdio.h>
-#include <string.h>
+#include <linux/rtnetlink.h>
+
+/* As long as the Go plugin waits for duplicate address detection. */
+#define DAD_TIMEOUT_MS 5000
 
 static bool has_v6(const struct cni_result *res)
 {
@@ -20,27 +25,37 @@ static bool has_v6(const struct cni_result *res)
 }
 
 /*
- * One visit to the namespace for all parameters. arp_notify makes the kernel announce the address when
- * it is added; accept_dad=0 does for link-local addresses what IFA_F_NODAD does for ours.
+ * One visit to the namespace for all parameters. arp_notify and ndisc_notify are what makes
+ * cni_iface_announce work; accept_dad=0 does for link-local addresses what IFA_F_NODAD does for ours.
  */
 static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool v6,
-			  struct cni_error *err)
+			  const struct cni_iface_mode *mode, struct cni_error *err)
 {
-	struct cni_sysctl set[5];
-	size_t n = 0;
+	struct cni_sysctl set[9];
+	size_t needed, n = 0;
 	int r;
 
-	cni_sysctl_init(&set[n++], "0", false, "ipv6/conf/%s/accept_dad", link->name);
-	cni_sysctl_init(&set[n++], "1", false, "ipv4/conf/%s/arp_notify", link->name);
 	if (v6) {
 		cni_sysctl_init(&set[n++], "0", true, "ipv6/conf/lo/disable_ipv6");
 		cni_sysctl_init(&set[n++], "0", true, "ipv6/conf/%s/disable_ipv6", link->name);
 		cni_sysctl_init(&set[n++], "1", false, "ipv6/conf/%s/keep_addr_on_down",
 				link->name);
 	}
+	needed = n;
+	/* The rest are refinements; without IPv6 there is nothing to refine. */
+	if (v6)
+		cni_sysctl_init(&set[n++], "1", false, "ipv6/conf/%s/ndisc_notify", link->name);
+	if (!mode->accept_ra) {
+		cni_sysctl_init(&set[n++], "0", false, "ipv6/conf/%s/accept_ra", link->name);
+		cni_sysctl_init(&set[n++], "0", false, "ipv6/conf/%s/autoconf", link->name);
+	}
+	if (mode->detect_duplicates)
+		cni_sysctl_init(&set[n++], "1", false, "ipv6/conf/%s/enhanced_dad", link->name);
+	cni_sysctl_init(&set[n++], mode->detect_duplicates ? "1" : "0", false,
+			"ipv6/conf/%s/accept_dad", link->name);
+	cni_sysctl_init(&set[n++], "1", false, "ipv4/conf/%s/arp_notify", link->name);
 	r = cni_sysctl_write(sbox->netns_fd, set, n, err);
-	/* The first two are refinements; without IPv6 there is nothing to refine. */
-	for (size_t i = 2; i < n && r == 0; i++) {
+	for (size_t i = 0; i < needed && r == 0; i++) {
 		if (set[i].result == 0)
 			continue;
 		r = cni_fail(err, CNI_E_INTERNAL, -set[i].result,
@@ -52,16 +67,18 @@ static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool
 }
 
 static int add_addresses(struct cni_nl *sbox, const struct cni_link *link, int place,
-			 const struct cni_result *res, struct cni_error *err)
+			 const struct cni_result *res, bool detect_duplicates,
+			 struct cni_error *err)
 {
 	for (size_t i = 0; i < res->n_ips; i++) {
 		const struct cni_prefix *p = &res->ips[i].address;
+		bool sure = p->ip.family == AF_INET6 && !detect_duplicates;
 		char text[CNI_PREFIX_STRLEN];
 		int r;
 
 		if (res->ips[i].iface != place)
 			continue;
-		r = cni_addr_add(sbox, link->index, p, p->ip.family == AF_INET6 ? IFA_F_NODAD : 0);
+		r = cni_addr_add(sbox, link->index, p, sure ? IFA_F_NODAD : 0);
 		if (r < 0)
 			return cni_nl_fail(sbox, err, r, "failed to add IP addr %s to \"%s\"",
 					   cni_prefix_format(p, text), link->name);
@@ -69,49 +86,114 @@ static int add_addresses(struct cni_nl *sbox, const struct cni_link *link, int p
 	return 0;
 }
 
-/* The route's own gateway, else the first of its family, else none: on the link. */
-static const struct cni_ip *gateway_of(const struct cni_result *res, const struct cni_route *route)
+/* Without carrier there is nobody to ask, and no reason to fail: as the Go plugins see it. */
+static bool has_carrier(struct cni_nl *sbox, const struct cni_link *link)
 {
-	if (route->gw.family != AF_UNSPEC)
-		return &route->gw;
-	for (size_t i = 0; i < res->n_ips; i++)
-		if (res->ips[i].gateway.family == route->dst.ip.family)
-			return &res->ips[i].gateway;
-	return &route->gw;
+	struct cni_link now;
+
+	return cni_link_get_index(sbox, link->index, &now) < 0 || now.operstate == IF_OPER_UP;
 }
 
-static int add_routes(struct cni_nl *sbox, const struct cni_link *link,
-		      const struct cni_result *res, struct cni_error *err)
+static int settle_addresses(struct cni_nl *sbox, const struct cni_link *link, int place,
+			    const struct cni_result *res, struct cni_error *err)
 {
-	for (size_t i = 0; i < res->n_routes; i++) {
-		const struct cni_ip *gw = gateway_of(res, &res->routes[i]);
-		char dst[CNI_PREFIX_STRLEN], via[CNI_IP_STRLEN];
-		int r;
+	cni_auto(nl) struct cni_nl events = CNI_NL_INIT;
+	long deadline = cni_nl_deadline(DAD_TIMEOUT_MS);
+	int r;
 
-		r = cni_route_add(sbox, link->index, &res->routes[i], gw);
-		if (r < 0)
-			return cni_nl_fail(sbox, err, r,
-					   "failed to add route '%s via %s dev %s metric %lld'",
-					   cni_prefix_format(&res->routes[i].dst, dst),
-					   cni_ip_format(gw, via), link->name,
-					   (long long)res->routes[i].priority);
+	r = cni_nl_listen(&events, sbox->netns_fd, RTNLGRP_IPV6_IFADDR, err);
+	for (size_t i = 0; i < res->n_ips && r == 0; i++) {
+		const struct cni_ip *ip = &res->ips[i].address.ip;
+		char text[CNI_IP_STRLEN];
+
+		if (res->ips[i].iface != place || ip->family != AF_INET6)
+			continue;
+		cni_ip_format(ip, text);
+		r = cni_addr_settle(sbox, &events, link->index, ip, deadline);
+		if (r == -ETIMEDOUT && !has_carrier(sbox, link))
+			return 0;
+		if (r == -EADDRINUSE) {
+			cni_fail(err, CNI_E_INTERNAL, 0,
+				 "failed to settle addresses for \"%s\": link %s has address %s "
+				 "in DADFAILED state",
+				 link->name, link->name, text);
+			cni_error_detail(err, "another node of this link uses the address");
+		} else if (r == -ETIMEDOUT) {
+			cni_fail(err, CNI_E_INTERNAL, 0,
+				 "failed to settle addresses for \"%s\": link %s still has "
+				 "tentative address %s after %d seconds",
+				 link->name, link->name, text, DAD_TIMEOUT_MS / 1000);
+		} else if (r < 0) {
+			cni_nl_fail(sbox, err, r, "failed to settle address %s of \"%s\"", text,
+				    link->name);
+		}
 	}
-	return 0;
+	return r;
+}
+
+static int check_mtu(const struct cni_link *link, struct cni_error *err)
+{
+	if (link->mtu >= CNI_MTU_IPV6)
+		return 0;
+	cni_invalid(err, "mtu %u of \"%s\" is less than the %d that IPv6 needs", link->mtu,
+		    link->name, CNI_MTU_IPV6);
+	cni_error_detail(err, "the network has an IPv6 address; \"mtu\" has to be %d or more",
+			 CNI_MTU_IPV6);
+	return -EINVAL;
+}
+
+int cni_iface_prepare(struct cni_nl *sbox, const struct cni_link *link,
+		      const struct cni_iface_mode *mode, const struct cni_result *res,
+		      struct cni_error *err)
+{
+	bool v6 = has_v6(res);
+	int r;
+
+	r = cni_routes_check(res, err);
+	if (r == 0 && v6)
+		r = check_mtu(link, err);
+	return r < 0 ? r : set_parameters(sbox, link, v6, mode, err);
 }
 
 int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int place,
-			const struct cni_result *res, struct cni_error *err)
+			const struct cni_iface_mode *mode, const struct cni_result *res,
+			struct cni_error *err)
 {
 	int r;
 
-	r = set_parameters(sbox, link, has_v6(res), err);
-	if (r < 0)
-		return r;
-	r = add_addresses(sbox, link, place, res, err);
+	r = add_addresses(sbox, link, place, res, mode->detect_duplicates, err);
 	if (r < 0)
 		return r;
 	r = cni_link_set_flags(sbox, link->index, IFF_UP, IFF_UP);
 	if (r < 0)
 		return cni_nl_fail(sbox, err, r, "failed to set \"%s\" UP", link->name);
-	return add_routes(sbox, link, res, err);
+	if (mode->detect_duplicates && has_v6(res))
+		r = settle_addresses(sbox, link, place, res, err);
+	return r < 0 ? r : cni_routes_add(sbox, link, res, err);
+}
+
+void cni_iface_forget(struct cni_nl *host, int ifindex, const struct cni_result *res)
+{
+	char text[CNI_IP_STRLEN];
+
+	for (size_t i = 0; i < res->n_ips; i++) {
+		const struct cni_ip *ip = &res->ips[i].address.ip;
+		int r = cni_neigh_forget(host, ifindex, ip);
+
+		if (r < 0 && r != -EOPNOTSUPP) /* Linux before 5.0 */
+			cni_note("forget the neighbour %s: %s", cni_ip_format(ip, text),
+				 cni_strerror(-r));
+	}
+}
+
+/*
+ * The kernel announces all addresses of a link whose MAC is set, also to what it was. A packet socket
+ * would do the same in 16 ms: closing one waits for an RCU grace period.
+ */
+void cni_iface_announce(struct cni_nl *sbox, const struct cni_link *link)
+{
+	int r = cni_link_set_mac(sbox, link->index, link->mac);
+
+	if (r < 0)
+		cni_note("announce the addresses of %s: %s", link->name, cni_strerror(-r));
 }

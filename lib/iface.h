@@ -7,17 +7,56 @@
 #include "nl_link.h"
 #include "result.h"
 
+/** How IPv6 behaves on the interface. `{0}`: IPAM owns the addresses, nobody else has a say. */
+struct cni_iface_mode {
+	bool detect_duplicates; /**< ask the link's other nodes, and wait for their answer */
+	bool accept_ra; /**< leave router advertisements as the namespace has them */
+};
+
 /**
- * Configure an interface by a result: IPv6 enabled if there is an IPv6 address, addresses, up, routes.
- * IPv6 addresses skip duplicate address detection: IPAM owns them, and they are usable at once.
+ * See whether an interface can be what a result says, and set its parameters: IPv6 enabled if there is
+ * an IPv6 address, router advertisements off.
  *
  * @param sbox  socket in the container's namespace
  * @param link  the interface, down
+ * @return 0; -EINVAL for what the result or the MTU makes impossible, before any change; other
+ *         negative errno
+ */
+int cni_iface_prepare(struct cni_nl *sbox, const struct cni_link *link,
+		      const struct cni_iface_mode *mode, const struct cni_result *res,
+		      struct cni_error *err) cni_must_check;
+
+/**
+ * Configure an interface by a result: addresses, up, routes. IPv6 addresses are usable when it returns:
+ * without duplicate address detection, or after it.
+ *
+ * @param sbox  socket in the container's namespace
+ * @param link  the interface, prepared with the same @p mode and @p res; up or down. To detect
+ *              duplicates it should be up, and what it is connected to forward: the kernel asks once
  * @param place the interface's index in the result; addresses with another one are left out
- * @param res   a route without gateway takes the first one of its family that an address has
- * @return 0; negative errno
+ * @param res   its routes: see cni_routes_add
+ * @return 0; -EADDRINUSE for a duplicate address; other negative errno
  */
 int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int place,
-			const struct cni_result *res, struct cni_error *err) cni_must_check;
+			const struct cni_iface_mode *mode, const struct cni_result *res,
+			struct cni_error *err) cni_must_check;
+
+/**
+ * Make the link's other nodes, bridges among them, learn where the interface's addresses are now:
+ * gratuitous ARP and unsolicited neighbour advertisements. A failure is only noted: the container
+ * works, and its neighbours learn it later.
+ *
+ * @param sbox  socket in the container's namespace
+ * @param link  configured; what it is connected to forwards
+ */
+void cni_iface_announce(struct cni_nl *sbox, const struct cni_link *link);
+
+/**
+ * Make the host forget who had a result's addresses before. Failures are only noted.
+ *
+ * @param host     socket in the host's namespace
+ * @param ifindex  the host's link to the container's: a bridge
+ */
+void cni_iface_forget(struct cni_nl *host, int ifindex, const struct cni_result *res);
 
 #endif

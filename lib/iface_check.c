@@ -7,7 +7,6 @@
 #include "nl_route.h"
 
 #include <errno.h>
-#include <linux/rtnetlink.h>
 #include <string.h>
 #include <strings.h>
 
@@ -100,7 +99,7 @@ static bool same_destination(const struct cni_prefix *a, const struct cni_prefix
 static int check_route(const struct cni_route_list *have, const struct cni_route *want,
 		       struct cni_error *err)
 {
-	json_int_t table = want->has_table && want->table > 0 ? want->table : RT_TABLE_MAIN;
+	json_int_t table = cni_route_table(want);
 	char dst[CNI_PREFIX_STRLEN], gw[CNI_IP_STRLEN];
 
 	for (size_t i = 0; i < have->n; i++) {
@@ -108,7 +107,8 @@ static int check_route(const struct cni_route_list *have, const struct cni_route
 
 		if (r->table == table && same_destination(&r->dst, &want->dst) &&
 		    (want->gw.family == AF_UNSPEC || cni_prefix_is_default(&want->dst) ||
-		     cni_ip_cmp(&r->gw, &want->gw) == 0))
+		     cni_ip_cmp(&r->gw, &want->gw) == 0 ||
+		     (cni_ip_is_zero(&want->gw) && cni_ip_is_zero(&r->gw))))
 			return 0;
 	}
 	cni_fail(err, CNI_E_INTERNAL, 0,

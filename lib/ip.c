@@ -134,6 +134,13 @@ int cni_ip_cmp(const struct cni_ip *a, const struct cni_ip *b)
 	return memcmp(a->b, b->b, sizeof(a->b));
 }
 
+bool cni_ip_is_zero(const struct cni_ip *ip)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(ip->b, zero, sizeof(zero)) == 0;
+}
+
 int cni_ip_next(struct cni_ip *ip)
 {
 	struct cni_ip v = *ip;
@@ -203,9 +210,7 @@ bool cni_prefix_contains(const struct cni_prefix *p, const struct cni_ip *ip)
 
 bool cni_prefix_is_default(const struct cni_prefix *p)
 {
-	static const uint8_t zero[16];
-
-	return p->len == 0 && memcmp(p->ip.b, zero, sizeof(zero)) == 0;
+	return p->len == 0 && cni_ip_is_zero(&p->ip);
 }
 
 static int hex_digit(char c)

@@ -66,6 +66,9 @@ char *cni_prefix_format(const struct cni_prefix *p, char buf[static CNI_PREFIX_S
 /** Order within one family as memcmp does; different families compare by family. */
 int cni_ip_cmp(const struct cni_ip *a, const struct cni_ip *b);
 
+/** @return whether all bits are zero: 0.0.0.0, ::, or no address */
+bool cni_ip_is_zero(const struct cni_ip *ip);
+
 /** Add one. @return 0; -ERANGE if @p ip is the last address of its family (then unchanged) */
 int cni_ip_next(struct cni_ip *ip) cni_must_check;
 

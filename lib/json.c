@@ -15,6 +15,7 @@
  * case (a test checks): a key of the input that equals one of these but for case becomes it.
  */
 static const char *const known_keys[] = {
+	"acceptRA",
 	"address",
 	"addresses",
 	"advmss",
@@ -326,6 +327,8 @@ static const char *kind_name(enum cni_json_kind kind)
 		return "true or false";
 	case CNI_JSON_INT:
 		return "an integer";
+	case CNI_JSON_INT_OR_AUTO:
+		return "an integer or \"auto\"";
 	case CNI_JSON_OBJECT:
 		return "an object";
 	case CNI_JSON_ARRAY:
@@ -347,6 +350,11 @@ static bool all_strings(const json_t *array)
 	return json_is_array(array);
 }
 
+static bool is_auto(const json_t *value)
+{
+	return json_is_string(value) && strcmp(json_string_value(value), "auto") == 0;
+}
+
 static bool read_field(json_t *value, const struct cni_json_field *f, void *to)
 {
 	switch (f->kind) {
@@ -362,6 +370,14 @@ static bool read_field(json_t *value, const struct cni_json_field *f, void *to)
 		if (json_is_integer(value))
 			*(json_int_t *)to = json_integer_value(value);
 		return json_is_integer(value);
+	case CNI_JSON_INT_OR_AUTO:
+		if (is_auto(value))
+			*(json_int_t *)to = CNI_JSON_AUTO;
+		else if (json_is_integer(value) && json_integer_value(value) != CNI_JSON_AUTO)
+			*(json_int_t *)to = json_integer_value(value);
+		else
+			return false;
+		return true;
 	case CNI_JSON_OBJECT:
 		if (json_is_object(value))
 			*(json_t **)to = value;

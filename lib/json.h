@@ -32,10 +32,14 @@ enum cni_json_kind {
 	CNI_JSON_STRING, /**< const char *, borrowed from the object */
 	CNI_JSON_BOOL, /**< bool */
 	CNI_JSON_INT, /**< json_int_t */
+	CNI_JSON_INT_OR_AUTO, /**< json_int_t; the text "auto" becomes CNI_JSON_AUTO */
 	CNI_JSON_OBJECT, /**< json_t *, borrowed */
 	CNI_JSON_ARRAY, /**< json_t *, borrowed */
 	CNI_JSON_STRINGS, /**< json_t *, borrowed: an array with nothing but strings in it */
 };
+
+/** What "auto" is read as; as a number it is refused. */
+#define CNI_JSON_AUTO ((json_int_t)INT64_MIN)
 
 /** One key of an object and where its value goes. */
 struct cni_json_field {

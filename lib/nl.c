@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <netlink/attr.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 /* linux/netlink.h: a dump answers with at most this much at once, if we offer the room. */
 #define RECEIVE_BUFFER 32768
@@ -164,6 +166,43 @@ int cni_nl_dump(struct cni_nl *nl, struct nl_msg *msg, void (*on_start)(void *ct
 		r = cni_nl_request(nl, msg, on_reply, ctx);
 	}
 	return r;
+}
+
+long cni_nl_deadline(int timeout_ms)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + timeout_ms;
+}
+
+int cni_nl_listen(struct cni_nl *events, int netns_fd, unsigned int group, struct cni_error *err)
+{
+	int r = cni_nl_open(events, netns_fd, err);
+
+	if (r == 0 && nl_socket_add_membership(events->sk, (int)group) < 0)
+		r = cni_fail(err, CNI_E_INTERNAL, ENOMEM, "listen for netlink events");
+	return r;
+}
+
+int cni_nl_await(struct cni_nl *events, long deadline)
+{
+	struct pollfd pfd = { .fd = nl_socket_get_fd(events->sk), .events = POLLIN };
+	long left = deadline - cni_nl_deadline(0);
+	char drop[4096];
+	int n;
+
+	if (left <= 0)
+		return -ETIMEDOUT;
+	n = poll(&pfd, 1, (int)left);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (n == 0)
+		return -ETIMEDOUT;
+	/* What happened is asked for afterwards; that something happened is enough. */
+	while (recv(pfd.fd, drop, sizeof(drop), MSG_DONTWAIT) > 0)
+		;
+	return 0;
 }
 
 int cni_nl_fail(struct cni_nl *nl, struct cni_error *err, int r, const char *fmt, ...)

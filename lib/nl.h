@@ -62,6 +62,27 @@ int cni_nl_request(struct cni_nl *nl, struct nl_msg *msg,
 int cni_nl_dump(struct cni_nl *nl, struct nl_msg *msg, void (*on_start)(void *ctx),
 		int (*on_reply)(struct nlmsghdr *nlh, void *ctx), void *ctx) cni_must_check;
 
+/** @return a moment for cni_nl_await, @p timeout_ms from now: milliseconds of the monotonic clock */
+long cni_nl_deadline(int timeout_ms);
+
+/**
+ * Open a socket that hears the kernel's events of one group. Listen first, then ask how things are:
+ * what changes after that makes cni_nl_await return.
+ *
+ * @param events    CNI_NL_INIT; release with cni_auto(nl), also after a failure
+ * @param netns_fd  as for cni_nl_open
+ * @param group     RTNLGRP_*
+ * @return 0; negative errno
+ */
+int cni_nl_listen(struct cni_nl *events, int netns_fd, unsigned int group,
+		  struct cni_error *err) cni_must_check;
+
+/**
+ * Wait for an event, and drop it: the caller asks again what it wants to know.
+ * @return 0, also for a signal; -ETIMEDOUT at the deadline
+ */
+int cni_nl_await(struct cni_nl *events, long deadline) cni_must_check;
+
 /**
  * Report a failed request: as cni_fail with CNI_E_INTERNAL, with the kernel's words in the details.
  * @param r  the negative errno that the request returned

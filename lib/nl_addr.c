@@ -97,9 +97,14 @@ static int present4(const char *ifname, const struct cni_prefix *p)
 	return (unsigned int)__builtin_popcount(got.sin_addr.s_addr) == p->len;
 }
 
-static int read_one(struct nlmsghdr *nlh, void *ctx)
+struct answer {
+	struct cni_prefix addr;
+	uint32_t flags; /* IFA_F_* */
+};
+
+static int read_answer(struct nlmsghdr *nlh, void *ctx)
 {
-	struct cni_prefix *p = ctx;
+	struct answer *a = ctx;
 	struct ifaddrmsg *ifa = nlmsg_data(nlh);
 	struct nlattr *tb[IFA_MAX + 1];
 	struct nlattr *local;
@@ -108,32 +113,61 @@ static int read_one(struct nlmsghdr *nlh, void *ctx)
 		return -EBADMSG;
 	/* IFA_ADDRESS is the other end's where there is one. */
 	local = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
-	*p = (struct cni_prefix){ .ip.family = ifa->ifa_family, .len = ifa->ifa_prefixlen };
-	if (!local || nla_len(local) != (int)cni_ip_size(&p->ip))
+	*a = (struct answer){
+		.addr = { .ip.family = ifa->ifa_family, .len = ifa->ifa_prefixlen },
+		.flags = tb[IFA_FLAGS] ? nla_get_u32(tb[IFA_FLAGS]) : ifa->ifa_flags,
+	};
+	if (!local || nla_len(local) != (int)cni_ip_size(&a->addr.ip))
 		return -EBADMSG;
-	memcpy(p->ip.b, nla_data(local), cni_ip_size(&p->ip));
+	memcpy(a->addr.ip.b, nla_data(local), cni_ip_size(&a->addr.ip));
 	return 0;
+}
+
+/* IPv6 has a request for one address. */
+static int get6(struct cni_nl *nl, int ifindex, const struct cni_ip *ip, struct answer *ret)
+{
+	struct ifaddrmsg ifa = { .ifa_family = AF_INET6, .ifa_index = (unsigned int)ifindex };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETADDR, 0);
+
+	if (!msg || nlmsg_append(msg, &ifa, sizeof(ifa), NLMSG_ALIGNTO) < 0 ||
+	    nla_put(msg, IFA_ADDRESS, 16, ip->b) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, read_answer, ret);
 }
 
 static int present6(struct cni_nl *nl, int ifindex, const struct cni_prefix *p)
 {
-	struct ifaddrmsg ifa = { .ifa_family = AF_INET6, .ifa_index = (unsigned int)ifindex };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETADDR, 0);
-	struct cni_prefix got = { 0 };
-	int r;
+	struct answer got = { 0 };
+	int r = get6(nl, ifindex, &p->ip, &got);
 
-	if (!msg || nlmsg_append(msg, &ifa, sizeof(ifa), NLMSG_ALIGNTO) < 0 ||
-	    nla_put(msg, IFA_ADDRESS, 16, p->ip.b) < 0)
-		return -ENOMEM;
-	r = cni_nl_request(nl, msg, read_one, &got);
 	if (r == -EADDRNOTAVAIL)
 		return 0;
-	return r < 0 ? r : got.len == p->len;
+	return r < 0 ? r : got.addr.len == p->len;
 }
 
 int cni_addr_present(struct cni_nl *nl, int ifindex, const char *ifname, const struct cni_prefix *p)
 {
 	return p->ip.family == AF_INET ? present4(ifname, p) : present6(nl, ifindex, p);
+}
+
+int cni_addr_settle(struct cni_nl *nl, struct cni_nl *events, int ifindex, const struct cni_ip *ip,
+		    long deadline)
+{
+	struct answer now = { 0 };
+	int r;
+
+	for (;;) {
+		r = get6(nl, ifindex, ip, &now);
+		if (r < 0)
+			return r;
+		if (now.flags & IFA_F_DADFAILED)
+			return -EADDRINUSE;
+		if (!(now.flags & IFA_F_TENTATIVE))
+			return 0;
+		r = cni_nl_await(events, deadline);
+		if (r < 0)
+			return r;
+	}
 }
 
 struct listing {
@@ -153,19 +187,21 @@ static int collect(struct nlmsghdr *nlh, void *ctx)
 	struct listing *l = ctx;
 	struct ifaddrmsg *ifa = nlmsg_data(nlh);
 	struct cni_prefix *more;
+	struct answer got;
 	int r;
 
 	/* Kernels before 4.20 do not filter. */
 	if (nlh->nlmsg_type == RTM_NEWADDR && ifa->ifa_index != l->ifindex)
 		return 0;
+	r = read_answer(nlh, &got);
+	if (r < 0)
+		return r;
 	more = reallocarray(l->list->item, l->list->n + 1, sizeof(*more));
 	if (!more)
 		return -ENOMEM;
 	l->list->item = more;
-	r = read_one(nlh, &more[l->list->n]);
-	if (r == 0)
-		l->list->n++;
-	return r;
+	more[l->list->n++] = got.addr;
+	return 0;
 }
 
 int cni_addr_list(struct cni_nl *nl, int ifindex, int family, struct cni_addr_list *ret)

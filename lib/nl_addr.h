@@ -28,6 +28,17 @@ int cni_addr_del(struct cni_nl *nl, int ifindex, const struct cni_prefix *p) cni
 int cni_addr_present(struct cni_nl *nl, int ifindex, const char *ifname,
 		     const struct cni_prefix *p) cni_must_check;
 
+/**
+ * Wait until duplicate address detection of an IPv6 address is over.
+ *
+ * @param events    listens to RTNLGRP_IPV6_IFADDR in the namespace of @p nl
+ * @param deadline  of cni_nl_deadline
+ * @return 0: the address can be used; -EADDRINUSE if another node of the link has it; -ETIMEDOUT;
+ *         -EADDRNOTAVAIL if it is gone
+ */
+int cni_addr_settle(struct cni_nl *nl, struct cni_nl *events, int ifindex, const struct cni_ip *ip,
+		    long deadline) cni_must_check;
+
 /** Addresses of one link. `{0}` is the empty list. */
 struct cni_addr_list {
 	struct cni_prefix *item; /**< owned */

@@ -13,10 +13,8 @@
 #include <netlink/route/link.h>
 #include <netlink/route/link/bridge.h>
 #include <netlink/route/link/veth.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 CNI_AUTO(link, struct rtnl_link *, rtnl_link_put)
 CNI_AUTO(naddr, struct nl_addr *, nl_addr_put)
@@ -292,56 +290,26 @@ int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec)
 
 /* ---- waiting ---- */
 
-static long now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static int wait_event(struct nl_sock *sk, long deadline)
-{
-	struct pollfd pfd = { .fd = nl_socket_get_fd(sk), .events = POLLIN };
-	long left = deadline - now_ms();
-	char drop[4096];
-	int n;
-
-	if (left <= 0)
-		return -ETIMEDOUT;
-	n = poll(&pfd, 1, (int)left);
-	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
-	if (n == 0)
-		return -ETIMEDOUT;
-	/* What happened is asked for afterwards; that something happened is enough. */
-	while (recv(pfd.fd, drop, sizeof(drop), MSG_DONTWAIT) > 0)
-		;
-	return 0;
-}
-
 int cni_link_wait_up(struct cni_nl *nl, const char *name, int timeout_ms, struct cni_link *ret,
 		     struct cni_error *err)
 {
 	cni_auto(nl) struct cni_nl events = CNI_NL_INIT;
-	long deadline = now_ms() + timeout_ms;
+	long deadline = cni_nl_deadline(timeout_ms);
 	int r;
 
 	r = cni_link_get(nl, name, ret);
 	if (r < 0 || ret->operstate == IF_OPER_UP)
 		return r;
-	r = cni_nl_open(&events, nl->netns_fd, err);
+	r = cni_nl_listen(&events, nl->netns_fd, RTNLGRP_LINK, err);
 	if (r < 0)
 		return r;
-	if (nl_socket_add_membership(events.sk, RTNLGRP_LINK) < 0)
-		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "listen for link events");
 	for (;;) {
 		int waited;
 
 		r = cni_link_get(nl, name, ret);
 		if (r < 0 || ret->operstate == IF_OPER_UP)
 			return r;
-		waited = wait_event(events.sk, deadline);
+		waited = cni_nl_await(&events, deadline);
 		if (waited < 0)
 			return waited;
 	}

@@ -8,33 +8,57 @@
 #include <netlink/attr.h>
 #include <string.h>
 
-static bool is_zero(const struct cni_ip *ip)
+json_int_t cni_route_table(const struct cni_route *route)
 {
-	static const uint8_t zero[16];
-
-	return memcmp(ip->b, zero, sizeof(zero)) == 0;
+	return route->has_table && route->table > 0 ? route->table : RT_TABLE_MAIN;
 }
 
 static int put_metrics(struct nl_msg *msg, const struct cni_route *route)
 {
 	struct nlattr *metrics;
 
-	if (!route->mtu && !route->advmss)
+	if (route->mtu <= 0 && route->advmss <= 0)
 		return 0;
 	metrics = nla_nest_start(msg, RTA_METRICS);
-	if (!metrics || (route->mtu && nla_put_u32(msg, RTAX_MTU, (uint32_t)route->mtu) < 0) ||
-	    (route->advmss && nla_put_u32(msg, RTAX_ADVMSS, (uint32_t)route->advmss) < 0))
+	if (!metrics || (route->mtu > 0 && nla_put_u32(msg, RTAX_MTU, (uint32_t)route->mtu) < 0) ||
+	    (route->advmss > 0 && nla_put_u32(msg, RTAX_ADVMSS, (uint32_t)route->advmss) < 0))
 		return -ENOMEM;
 	nla_nest_end(msg, metrics);
 	return 0;
 }
 
-int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
-		  const struct cni_ip *gw)
+/* One path is written as attributes of the route, more than one as a list of them. */
+static int put_paths(struct nl_msg *msg, int ifindex, const struct cni_ip *const *gw, size_t n)
 {
-	uint32_t table = route->has_table && route->table > 0 ? (uint32_t)route->table
-							      : RT_TABLE_MAIN;
-	size_t size = cni_ip_size(&route->dst.ip);
+	struct nlattr *list;
+
+	if (n < 2) {
+		if (nla_put_u32(msg, RTA_OIF, (uint32_t)ifindex) < 0 ||
+		    (n && nla_put(msg, RTA_GATEWAY, (int)cni_ip_size(gw[0]), gw[0]->b) < 0))
+			return -ENOMEM;
+		return 0;
+	}
+	list = nla_nest_start(msg, RTA_MULTIPATH);
+	for (size_t i = 0; list && i < n; i++) {
+		struct rtnexthop *nh = nlmsg_reserve(msg, sizeof(*nh), NLMSG_ALIGNTO);
+
+		if (!nh)
+			return -ENOMEM;
+		*nh = (struct rtnexthop){ .rtnh_ifindex = ifindex };
+		if (nla_put(msg, RTA_GATEWAY, (int)cni_ip_size(gw[i]), gw[i]->b) < 0)
+			return -ENOMEM;
+		nh->rtnh_len = (unsigned short)((char *)nlmsg_tail(nlmsg_hdr(msg)) - (char *)nh);
+	}
+	if (!list)
+		return -ENOMEM;
+	nla_nest_end(msg, list);
+	return 0;
+}
+
+int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
+		  const struct cni_ip *const *gw, size_t n_gw)
+{
+	uint32_t table = (uint32_t)cni_route_table(route);
 	struct rtmsg rtm = {
 		.rtm_family = (uint8_t)route->dst.ip.family,
 		.rtm_dst_len = (uint8_t)route->dst.len,
@@ -46,20 +70,59 @@ int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
 	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE);
 
 	if (!msg || nlmsg_append(msg, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0 ||
-	    nla_put(msg, RTA_DST, (int)size, route->dst.ip.b) < 0 ||
-	    nla_put_u32(msg, RTA_OIF, (uint32_t)ifindex) < 0)
-		return -ENOMEM;
-	if (gw->family != AF_UNSPEC && !is_zero(gw)) {
-		if (gw->family != route->dst.ip.family)
-			return -EINVAL;
-		if (nla_put(msg, RTA_GATEWAY, (int)size, gw->b) < 0)
-			return -ENOMEM;
-	}
-	if ((route->priority > 0 &&
+	    nla_put(msg, RTA_DST, (int)cni_ip_size(&route->dst.ip), route->dst.ip.b) < 0 ||
+	    put_paths(msg, ifindex, gw, n_gw) < 0 ||
+	    (route->priority > 0 &&
 	     nla_put_u32(msg, RTA_PRIORITY, (uint32_t)route->priority) < 0) ||
 	    (table >= 256 && nla_put_u32(msg, RTA_TABLE, table) < 0) || put_metrics(msg, route) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+/* ---- reading ---- */
+
+static void read_metrics(struct nlattr *metrics, struct cni_route *route)
+{
+	struct nlattr *tb[RTAX_MAX + 1];
+
+	if (!metrics || nla_parse_nested(tb, RTAX_MAX, metrics, NULL) < 0)
+		return;
+	route->mtu = tb[RTAX_MTU] ? nla_get_u32(tb[RTAX_MTU]) : 0;
+	route->advmss = tb[RTAX_ADVMSS] ? nla_get_u32(tb[RTAX_ADVMSS]) : 0;
+}
+
+static int read_hop(struct nlmsghdr *nlh, void *ctx)
+{
+	struct cni_route_hop *hop = ctx;
+	struct rtmsg *rtm = nlmsg_data(nlh);
+	struct nlattr *tb[RTA_MAX + 1];
+	struct cni_route route = { 0 };
+
+	if (nlh->nlmsg_type != RTM_NEWROUTE ||
+	    nlmsg_parse(nlh, sizeof(*rtm), tb, RTA_MAX, NULL) < 0)
+		return -EBADMSG;
+	if (rtm->rtm_type != RTN_UNICAST || !tb[RTA_OIF])
+		return -ENETUNREACH;
+	read_metrics(tb[RTA_METRICS], &route);
+	*hop = (struct cni_route_hop){ (int)nla_get_u32(tb[RTA_OIF]), (unsigned int)route.mtu };
+	return 0;
+}
+
+int cni_route_default(struct cni_nl *nl, int family, struct cni_route_hop *ret)
+{
+	/* The first addresses that are not "this host": nobody has a better way to these. */
+	static const struct cni_ip v4 = { AF_INET, { 0, 0, 0, 1 } }, v6 = { AF_INET6, { 0x20 } };
+	const struct cni_ip *to = family == AF_INET ? &v4 : &v6;
+	struct rtmsg rtm = {
+		.rtm_family = (uint8_t)family,
+		.rtm_dst_len = (uint8_t)cni_ip_bits(to),
+	};
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+
+	if (!msg || nlmsg_append(msg, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0 ||
+	    nla_put(msg, RTA_DST, (int)cni_ip_size(to), to->b) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, read_hop, ret);
 }
 
 /* ---- listing ---- */
@@ -103,16 +166,6 @@ static int append_paths(struct cni_route_list *list, struct cni_route *route, st
 		nh = RTNH_NEXT(nh);
 	}
 	return 0;
-}
-
-static void read_metrics(struct nlattr *metrics, struct cni_route *route)
-{
-	struct nlattr *tb[RTAX_MAX + 1];
-
-	if (!metrics || nla_parse_nested(tb, RTAX_MAX, metrics, NULL) < 0)
-		return;
-	route->mtu = tb[RTAX_MTU] ? nla_get_u32(tb[RTAX_MTU]) : 0;
-	route->advmss = tb[RTAX_ADVMSS] ? nla_get_u32(tb[RTAX_ADVMSS]) : 0;
 }
 
 static int collect(struct nlmsghdr *nlh, void *ctx)

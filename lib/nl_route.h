@@ -7,15 +7,33 @@
 #include "nl.h"
 #include "result.h"
 
+/** @return the routing table a route says, or the main one: 1..4294967295 */
+json_int_t cni_route_table(const struct cni_route *route);
+
 /**
- * Add a unicast route out of one link, with what the result's route says: gateway, table, scope,
- * priority, mtu, advmss.
+ * Add a unicast route out of one link, with what the result's route says: table, scope, priority,
+ * mtu, advmss. The route's own gateway is not looked at.
  *
- * @param gw  gateway, of the destination's family; AF_UNSPEC or all zero = directly reachable
- * @return 0; -EEXIST if there is just this route; -ENETUNREACH if the gateway is not on the link
+ * @param gw    gateways, of the destination's family, borrowed
+ * @param n_gw  how many; 0 = the destination is on the link, more than 1 = a multipath route
+ * @return 0; -EEXIST if there is just this route; -ENETUNREACH if a gateway is not on the link
  */
 int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
-		  const struct cni_ip *gw) cni_must_check;
+		  const struct cni_ip *const *gw, size_t n_gw) cni_must_check;
+
+/** Where packets leave the host. */
+struct cni_route_hop {
+	int ifindex;
+	unsigned int mtu; /**< bytes, if the route itself says so; 0 = the link's */
+};
+
+/**
+ * Ask where the host sends what it knows no better way for: its default route, or what stands for one
+ * (a VPN's two halves, policy rules). One request, no dump.
+ *
+ * @return 0; -ENETUNREACH or another refusal if there is no such route
+ */
+int cni_route_default(struct cni_nl *nl, int family, struct cni_route_hop *ret) cni_must_check;
 
 /** Routes of one family. `{0}` is the empty list; multipath routes appear once per path. */
 struct cni_route_list {

@@ -8,6 +8,7 @@
 #include "gateway.h"
 #include "iface.h"
 #include "masq.h"
+#include "mtu.h"
 #include "netns.h"
 #include "port.h"
 #include "spoof.h"
@@ -54,6 +55,9 @@ static int bridge_ensure(struct cni_nl *host, const struct bridge_conf *c, struc
 			err,
 			"failed to create bridge \"%s\": \"%s\" already exists but is not a bridge",
 			c->bridge, c->bridge);
+	r = *created ? 0 : cni_mtu_check_port(host, br, c->mtu, err);
+	if (r < 0)
+		return r;
 	cni_sysctl_init(&accept_ra, "0", false, "ipv6/conf/%s/accept_ra", c->bridge);
 	(void)!cni_sysctl_write(-1, &accept_ra, 1, NULL); /* fails where IPv6 is off: fine */
 	if ((br->flags & want) == want)
@@ -210,10 +214,26 @@ static int bridge_list_ifaces(const struct cni_args *args, struct cni_nl *host, 
 	return r;
 }
 
+static int bridge_set_up(struct cni_ends *e, const struct cni_port *port, struct cni_error *err)
+{
+	int r = cni_link_set_flags(&e->sbox, port->cont_end.index, IFF_UP, IFF_UP);
+
+	return r < 0 ? cni_nl_fail(&e->sbox, err, r, "failed to set \"%s\" up", port->cont_end.name)
+		     : 0;
+}
+
+/* In time for duplicate address detection: a port that does not forward yet loses its question. */
+static int bridge_open_port(struct cni_ends *e, struct cni_port *port, struct cni_error *err)
+{
+	int r = bridge_set_up(e, port, err);
+
+	return r < 0 ? r : cni_port_wait(port, err);
+}
+
 /* Layer 3: addresses of IPAM, in the container and on the bridge. */
 static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 				const struct bridge_conf *c, const struct cni_gateway *gw,
-				const struct cni_port *port, struct cni_undo *undo,
+				struct cni_port *port, struct cni_undo *undo,
 				struct cni_result *res, struct cni_error *err)
 {
 	int r;
@@ -224,7 +244,12 @@ static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 	r = bridge_plan(c, res, err);
 	if (r < 0)
 		return r;
-	r = cni_iface_configure(&e->sbox, &port->cont_end, RESULT_CONTAINER, res, err);
+	r = cni_iface_prepare(&e->sbox, &port->cont_end, &c->mode, res, err);
+	if (r == 0 && c->mode.detect_duplicates)
+		r = bridge_open_port(e, port, err);
+	if (r < 0)
+		return r;
+	r = cni_iface_configure(&e->sbox, &port->cont_end, RESULT_CONTAINER, &c->mode, res, err);
 	if (r < 0)
 		return r;
 	r = c->is_gw ? cni_gateway_ensure(gw, res, err) : 0;
@@ -233,12 +258,12 @@ static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 	return c->ip_masq ? bridge_masquerade(args, res, undo, err) : 0;
 }
 
-static int bridge_set_up(struct cni_ends *e, const struct cni_port *port, struct cni_error *err)
+/* Not before the port forwards: what is announced earlier is lost. */
+static void bridge_announce(struct cni_ends *e, const struct cni_gateway *gw,
+			    const struct cni_port *port, const struct cni_result *res)
 {
-	int r = cni_link_set_flags(&e->sbox, port->cont_end.index, IFF_UP, IFF_UP);
-
-	return r < 0 ? cni_nl_fail(&e->sbox, err, r, "failed to set \"%s\" up", port->cont_end.name)
-		     : 0;
+	cni_iface_forget(&e->host, gw->link->index, res);
+	cni_iface_announce(&e->sbox, &port->cont_end);
 }
 
 /* Results before 0.3.0 are nothing but addresses, so a port without any can't be reported. */
@@ -275,6 +300,9 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	if (r < 0)
 		return r;
 	gw.force = c.force_address;
+	r = cni_mtu_resolve(&e.host, &c.mtu, err);
+	if (r < 0)
+		return r;
 	r = bridge_ensure(&e.host, &c, &br, &gw.bare, err);
 	if (r < 0)
 		return r;
@@ -289,6 +317,8 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	if (r < 0)
 		return r;
 	r = cni_port_wait(&port, err);
+	if (r == 0 && layer3)
+		bridge_announce(&e, &gw, &port, res);
 	if (r == 0)
 		r = bridge_list_ifaces(args, &e.host, &br, gw.bare, &port, res, err);
 	if (r == 0)
@@ -314,6 +344,21 @@ static int bridge_delete_link(const struct cni_args *args, struct cni_error *err
 	return r < 0 ? r : cni_port_remove(&host, &id, args->netns, err);
 }
 
+/* The addresses are free for others. Nothing but a courtesy: the next ADD does it, too. */
+static void bridge_forget_neighbours(const struct cni_args *args)
+{
+	cni_auto(result) struct cni_result prev = { 0 };
+	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
+	struct cni_error ignored = { 0 };
+	struct bridge_conf c;
+	struct cni_link br;
+
+	if (bridge_read_keys(args, &c, &ignored) == 0 &&
+	    cni_conf_prev_result(args, &prev, &ignored) == 0 && prev.n_ips > 0 &&
+	    cni_nl_open(&host, -1, &ignored) == 0 && cni_link_get(&host, c.bridge, &br) == 0)
+		cni_iface_forget(&host, br.index, &prev);
+}
+
 static int bridge_del(const struct cni_args *args, struct cni_error *err)
 {
 	int link = bridge_delete_link(args, err);
@@ -323,6 +368,7 @@ static int bridge_del(const struct cni_args *args, struct cni_error *err)
 
 	if (link == 0) /* while the link is there, it stays checked */
 		spoof = cni_spoof_del(args->name, args->containerid, args->ifname, err);
+	bridge_forget_neighbours(args);
 	return link < 0 ? link : ipam < 0 ? ipam : masq < 0 ? masq : spoof;
 }
 

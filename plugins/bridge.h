@@ -9,25 +9,31 @@
  *   forceAddress      bool (false)     an address of the bridge that is in the way is replaced
  *   ipMasq            bool (false)     what leaves the subnet is masqueraded
  *   ipMasqBackend     string           "nftables", which is also what is used when it is absent
- *   mtu               int (0)          bytes, of a new bridge and of the pair; 0 = kernel default
+ *   mtu               int (0)          bytes, of a new bridge and of the pair; 0 = kernel default;
+ *                                      "auto" = that of the host's default route
  *   hairpinMode       bool (false)     the port sends frames back where they came from
  *   promiscMode       bool (false)     the bridge is promiscuous
  *   macspoofchk       bool (false)     what the container sends with another source MAC is dropped
+ *   enabledad         bool (false)     IPv6 addresses are used only if nobody else has them
+ *   acceptRA          bool (false)     the container may heed router advertisements
  *   ipam, dns         objects          see SPEC.md; without ipam the port is layer 2 only
  *   runtimeConfig.mac, args.cni.mac, CNI_ARGS MAC   the container's MAC
  */
 #ifndef BRIDGE_H
 #define BRIDGE_H
 
+#include "iface.h"
 #include "plugin.h"
 
 /** The configuration, with defaults filled in. Strings and lists are borrowed from the request. */
 struct bridge_conf {
 	const char *bridge, *masq_backend;
-	json_int_t mtu, vlan;
+	json_int_t mtu; /**< may be CNI_JSON_AUTO */
+	json_int_t vlan;
 	json_t *vlan_trunk;
 	bool is_gw, is_default_gw, force_address, ip_masq, hairpin, promisc;
-	bool macspoofchk, enabledad, no_cont_iface, isolation, keep_default_vlan;
+	bool macspoofchk, no_cont_iface, isolation, keep_default_vlan;
+	struct cni_iface_mode mode;
 	bool has_mac;
 	uint8_t mac[CNI_MAC_LEN];
 };

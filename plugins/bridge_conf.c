@@ -3,6 +3,7 @@
  */
 #include "bridge.h"
 #include "conf.h"
+#include "mtu.h"
 #include "names.h"
 
 #include <errno.h>
@@ -21,8 +22,6 @@ static int bridge_refuse_unsupported(const struct bridge_conf *c, struct cni_err
 		return bridge_refuse("vlan", "a VLAN", err);
 	if (c->vlan_trunk)
 		return bridge_refuse("vlanTrunk", "a trunk", err);
-	if (c->enabledad)
-		return bridge_refuse("enabledad", "true", err);
 	if (c->no_cont_iface)
 		return bridge_refuse("disableContainerInterface", "true", err);
 	if (c->isolation)
@@ -41,8 +40,8 @@ static int bridge_check_values(struct bridge_conf *c, struct cni_error *err)
 	if (cni_ifname_check(c->bridge, &why) < 0)
 		return cni_invalid(err, "failed to create bridge \"%s\": bridge: %s", c->bridge,
 				   why.msg);
-	if (c->mtu > 65535)
-		return cni_invalid(err, "mtu: %lld is more than 65535", (long long)c->mtu);
+	if (cni_mtu_check(c->mtu, err) < 0)
+		return -EINVAL;
 	if (c->vlan < 0 || c->vlan > 4094)
 		return cni_invalid(err, "invalid VLAN ID %lld (must be between 0 and 4094)",
 				   (long long)c->vlan);
@@ -64,13 +63,15 @@ int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret, struc
 		{ "forceAddress", CNI_JSON_BOOL, offsetof(struct bridge_conf, force_address) },
 		{ "ipMasq", CNI_JSON_BOOL, offsetof(struct bridge_conf, ip_masq) },
 		{ "ipMasqBackend", CNI_JSON_STRING, offsetof(struct bridge_conf, masq_backend) },
-		{ "mtu", CNI_JSON_INT, offsetof(struct bridge_conf, mtu) },
+		{ "mtu", CNI_JSON_INT_OR_AUTO, offsetof(struct bridge_conf, mtu) },
 		{ "hairpinMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, hairpin) },
 		{ "promiscMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, promisc) },
 		{ "vlan", CNI_JSON_INT, offsetof(struct bridge_conf, vlan) },
 		{ "vlanTrunk", CNI_JSON_ARRAY, offsetof(struct bridge_conf, vlan_trunk) },
 		{ "macspoofchk", CNI_JSON_BOOL, offsetof(struct bridge_conf, macspoofchk) },
-		{ "enabledad", CNI_JSON_BOOL, offsetof(struct bridge_conf, enabledad) },
+		{ "enabledad", CNI_JSON_BOOL,
+		  offsetof(struct bridge_conf, mode.detect_duplicates) },
+		{ "acceptRA", CNI_JSON_BOOL, offsetof(struct bridge_conf, mode.accept_ra) },
 		{ "disableContainerInterface", CNI_JSON_BOOL,
 		  offsetof(struct bridge_conf, no_cont_iface) },
 		{ "preserveDefaultVlan", CNI_JSON_BOOL,

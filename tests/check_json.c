@@ -113,6 +113,7 @@ END_TEST
 
 /* Every key that the plugins, results and errors have, in its documented spelling. */
 static const char *const documented[] = {
+	"acceptRA",
 	"cniVersion",
 	"name",
 	"type",
@@ -316,7 +317,7 @@ END_TEST
 struct members {
 	const char *string;
 	bool boolean;
-	json_int_t integer;
+	json_int_t integer, choice;
 	json_t *object, *array, *strings;
 };
 
@@ -324,6 +325,7 @@ static const struct cni_json_field fields[] = {
 	{ "string", CNI_JSON_STRING, offsetof(struct members, string) },
 	{ "boolean", CNI_JSON_BOOL, offsetof(struct members, boolean) },
 	{ "integer", CNI_JSON_INT, offsetof(struct members, integer) },
+	{ "choice", CNI_JSON_INT_OR_AUTO, offsetof(struct members, choice) },
 	{ "object", CNI_JSON_OBJECT, offsetof(struct members, object) },
 	{ "array", CNI_JSON_ARRAY, offsetof(struct members, array) },
 	{ "strings", CNI_JSON_STRINGS, offsetof(struct members, strings) },
@@ -365,12 +367,40 @@ static const struct {
 	{ "{\"integer\":1500.0}", "at.integer: expected an integer, got 1500" },
 	{ "{\"integer\":1e3}", "at.integer: expected an integer, got 1000" },
 	{ "{\"integer\":false}", "at.integer: expected an integer, got false" },
+	{ "{\"choice\":\"Auto\"}", "at.choice: expected an integer or \"auto\", got \"Auto\"" },
+	{ "{\"choice\":1.5}", "at.choice: expected an integer or \"auto\", got 1.5" },
+	{ "{\"choice\":-9223372036854775808}",
+	  "at.choice: expected an integer or \"auto\", got -9223372036854775808" },
 	{ "{\"object\":[]}", "at.object: expected an object, got []" },
 	{ "{\"object\":\"\"}", "at.object: expected an object, got \"\"" },
 	{ "{\"array\":{\"a\":{}}}", "at.array: expected a list, got {\"a\":{}}" },
 	{ "{\"strings\":[\"a\",1]}", "at.strings: expected a list of strings, got [\"a\",1]" },
 	{ "{\"strings\":\"a\"}", "at.strings: expected a list of strings, got \"a\"" },
 };
+
+START_TEST(an_integer_may_be_left_to_us)
+{
+	static const struct {
+		const char *text;
+		json_int_t want;
+	} choices[] = {
+		{ "{\"choice\":\"auto\"}", CNI_JSON_AUTO },
+		{ "{\"choice\":-9223372036854775807}", -INT64_MAX },
+		{ "{\"choice\":1500}", 1500 },
+		{ "{\"choice\":null}", 7 },
+	};
+	char why[JSON_ERROR_TEXT_LENGTH];
+
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(choices); i++) {
+		cni_auto(json) json_t *obj = parse(choices[i].text, strlen(choices[i].text), why);
+		struct members m = { .choice = 7 };
+
+		ck_assert_int_eq(cni_json_read(obj, "", fields, CNI_ARRAY_SIZE(fields), &m, NULL),
+				 0);
+		ck_assert(m.choice == choices[i].want);
+	}
+}
+END_TEST
 
 START_TEST(a_wrong_type_is_named_with_key_and_value)
 {
@@ -483,6 +513,7 @@ int main(void)
 	tcase_add_test(tc, a_reason_tells_the_place_in_the_users_text);
 	tcase_add_test(tc, depth_has_a_limit_and_no_effect_before_it);
 	tcase_add_test(tc, members_are_set_or_left_alone);
+	tcase_add_test(tc, an_integer_may_be_left_to_us);
 	tcase_add_loop_test(tc, a_wrong_type_is_named_with_key_and_value, 0,
 			    CNI_ARRAY_SIZE(wrong_types));
 	tcase_add_test(tc, a_long_wrong_value_is_cut);

@@ -117,10 +117,24 @@ START_TEST(the_count_of_messages_does_not_grow)
 {
 	struct seen add = look_at("ADD", plain), del = look_at("DEL", plain);
 
-	/* bridge?; make the pair; eth0?; its address; up; veth?; finished. */
-	ck_assert_int_eq(add.requests, 8);
+	/*
+	 * bridge?; make the pair; eth0?; its address; up; veth?; stale neighbour?; announce; bridge?;
+	 * finished.
+	 */
+	ck_assert_int_eq(add.requests, 10);
 	/* veth?; delete it; its other name?; list our masquerade rules; spoof check? */
 	ck_assert_int_eq(del.requests, 5);
+}
+END_TEST
+
+/* With a result there is the bridge and a neighbour of it to look at. */
+START_TEST(del_forgets_the_neighbour_in_two_messages)
+{
+	struct reply r = call_ok((struct call){ .command = "ADD", .netns = c1, .config = plain });
+	struct seen del = look_at("DEL", with_prev(plain, r.out));
+
+	ck_assert_int_eq(del.requests, 7);
+	ck_assert_int_eq(del.dumps, 1); /* masquerade rules */
 }
 END_TEST
 
@@ -172,6 +186,7 @@ int main(void)
 	tcase_add_loop_test(tc, nothing_is_executed, 0, 3);
 	tcase_add_loop_test(tc, add_dumps_no_table, 0, 3);
 	tcase_add_test(tc, the_count_of_messages_does_not_grow);
+	tcase_add_test(tc, del_forgets_the_neighbour_in_two_messages);
 	tcase_add_test(tc, add_sends_as_much_when_there_are_many);
 	tcase_add_test(tc, another_file_is_run_as_the_one_program);
 	suite_add_tcase(suite, tc);
