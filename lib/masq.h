@@ -19,7 +19,7 @@
  * @param net          network, with container and interface the attachment that owns the rules
  * @param containerid  container
  * @param ifname       interface
- * @return 0; negative errno: nothing was changed
+ * @return 0; negative errno: nothing was changed, unless the kernel's answer was lost (-ENOBUFS)
  */
 int cni_masq_add(const char *net, const char *containerid, const char *ifname,
 		 const struct cni_result *res, struct cni_error *err) cni_must_check;

@@ -50,8 +50,13 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 		if (r == -EEXIST && cni_link_get(sbox, spec->ifname, &ret->cont_end) == 0)
 			return r;
 	}
-	if (r < 0)
-		return cni_nl_fail(host, err, r, "failed to make veth pair");
+	if (r < 0) {
+		cni_nl_fail(host, err, r, "failed to make veth pair");
+		/* It may be the answer only that was lost, for lack of memory, and the pair be there. */
+		if (r != -EEXIST)
+			undo_create(ret);
+		return r;
+	}
 	cni_undo_push(undo, undo_create, ret);
 	ignore_advertisements(ret->host_name);
 	r = cni_link_get(sbox, spec->ifname, &ret->cont_end);
