@@ -70,16 +70,17 @@ void cni_faults_add(struct cni_faults *f, const struct cni_fault *fault, const c
 
 void cni_faults_add_error(struct cni_faults *f, const char *what, const struct cni_error *why)
 {
+	unsigned int code = why->set ? why->code : CNI_E_INTERNAL;
 	cni_auto(buf) struct cni_buf b = { 0 };
 	char words[sizeof(f->msg)];
 
-	snprintf(words, sizeof(words), "%.*s", (int)sizeof(words) - 1, why->msg);
+	snprintf(words, sizeof(words), "%.*s", (int)sizeof(words) - 1, *why->msg ? why->msg : what);
 	print_fault(&b, &(struct cni_fault){ .what = what });
-	cni_buf_printf(&b, ",\"code\":%u", why->code);
+	cni_buf_printf(&b, ",\"code\":%u", code);
 	print_member(&b, "msg", why->msg);
 	if (why->details[0])
 		print_member(&b, "details", why->details);
-	record(f, why->code, words, &b);
+	record(f, code, words, &b);
 }
 
 int cni_faults_report(const struct cni_faults *f, struct cni_error *err)

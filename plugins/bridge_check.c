@@ -98,7 +98,7 @@ static void bridge_check_port(struct cni_nl *host, const struct bridge_conf *c,
 	struct cni_link end;
 	int r;
 
-	r = cni_link_get_index(host, cont->peer, &end);
+	r = cont->peer ? cni_link_get_index(host, cont->peer, &end) : -ENODEV;
 	if (r < 0 && r != -ENODEV) {
 		cni_check_failed(f, host, r, "failed to lookup the host end of \"%s\"", cont->name);
 		return;

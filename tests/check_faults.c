@@ -53,6 +53,19 @@ START_TEST(faults_are_told_in_words_and_as_a_list)
 }
 END_TEST
 
+START_TEST(who_fails_without_a_word_is_named)
+{
+	struct cni_error err = { 0 }, ipam = { 0 };
+	struct cni_faults f = { 0 };
+
+	cni_faults_add_error(&f, "ipam", &ipam);
+	ck_assert_int_lt(cni_faults_report(&f, &err), 0);
+	ck_assert_uint_eq(err.code, CNI_E_INTERNAL);
+	ck_assert_str_eq(err.msg, "ipam");
+	json_decref(list_of(&err));
+}
+END_TEST
+
 START_TEST(the_first_fault_gives_the_code)
 {
 	struct cni_faults f = { 0 };
@@ -113,6 +126,7 @@ int main(void)
 
 	tcase_add_test(tc, no_fault_is_no_error);
 	tcase_add_test(tc, faults_are_told_in_words_and_as_a_list);
+	tcase_add_test(tc, who_fails_without_a_word_is_named);
 	tcase_add_test(tc, the_first_fault_gives_the_code);
 	tcase_add_loop_test(tc, what_finds_no_room_is_counted, 0, 18);
 	suite_add_tcase(suite, tc);
