@@ -2,6 +2,7 @@
  * The host as gateway of a network; see gateway.h.
  */
 #include "gateway.h"
+#include "iface_check.h"
 #include "nl_addr.h"
 #include "sysctl.h"
 
@@ -129,4 +130,42 @@ int cni_gateway_ensure(const struct cni_gateway *gw, const struct cni_result *re
 
 	r = ensure_family(gw, AF_INET, res, err);
 	return r < 0 ? r : ensure_family(gw, AF_INET6, res, err);
+}
+
+/* ---- CHECK ---- */
+
+static void check_family(struct cni_nl *host, const struct cni_link *link, sa_family_t family,
+			 const struct cni_result *prev, struct cni_faults *f)
+{
+	cni_auto(addrs) struct cni_addr_list have = { 0 };
+	char text[CNI_IP_STRLEN];
+	int r;
+
+	r = cni_addr_list(host, link->index, family, &have);
+	if (r < 0) {
+		cni_check_failed(f, host, r, "failed to list addresses of \"%s\"", link->name);
+		return;
+	}
+	for (size_t i = 0; i < prev->n_ips; i++) {
+		const struct cni_ip *gw = &prev->ips[i].gateway;
+		size_t k = 0;
+
+		if (gw->family != family)
+			continue;
+		while (k < have.n && cni_ip_cmp(&have.item[k].ip, gw) != 0)
+			k++;
+		if (k == have.n)
+			cni_faults_add(f,
+				       &(struct cni_fault){ "gateway", link->name,
+							    cni_ip_format(gw, text), NULL },
+				       "Gateway %s not found on interface %s",
+				       cni_ip_format(gw, text), link->name);
+	}
+}
+
+void cni_gateway_check(struct cni_nl *host, const struct cni_link *link,
+		       const struct cni_result *prev, struct cni_faults *f)
+{
+	check_family(host, link, AF_INET, prev, f);
+	check_family(host, link, AF_INET6, prev, f);
 }

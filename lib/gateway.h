@@ -4,6 +4,7 @@
 #ifndef CNI_GATEWAY_H
 #define CNI_GATEWAY_H
 
+#include "faults.h"
 #include "nl_link.h"
 #include "result.h"
 
@@ -25,5 +26,13 @@ struct cni_gateway {
  */
 int cni_gateway_ensure(const struct cni_gateway *gw, const struct cni_result *res,
 		       struct cni_error *err) cni_must_check;
+
+/**
+ * Check that a link still has the gateway address of every address of a result, with whatever prefix
+ * length: without it the containers' gateway does not answer.
+ * @param host  socket in the process's own namespace
+ */
+void cni_gateway_check(struct cni_nl *host, const struct cni_link *link,
+		       const struct cni_result *prev, struct cni_faults *f);
 
 #endif

@@ -7,6 +7,9 @@
 #include "nl_route.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -26,65 +29,126 @@ const struct cni_iface *cni_check_entry(const struct cni_result *prev, const cha
 	return found;
 }
 
-bool cni_check_mac_differs(const struct cni_iface *entry, const struct cni_link *now)
+void cni_check_failed(struct cni_faults *f, struct cni_nl *nl, int r, const char *fmt, ...)
 {
-	char mac[CNI_MAC_STRLEN];
+	struct cni_error why = { 0 };
+	char what[512];
+	va_list ap;
 
-	return entry->mac && *entry->mac &&
-	       strcasecmp(entry->mac, cni_mac_format(now->mac, mac)) != 0;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	(void)cni_nl_fail(nl, &why, r, "%s", what);
+	cni_faults_add_error(f, "error", &why);
 }
 
-int cni_check_link(const struct cni_args *args, struct cni_nl *sbox, const char *kind,
-		   const struct cni_result *prev, struct cni_link *ret, struct cni_error *err)
+bool cni_check_exists(struct cni_nl *nl, const char *name, struct cni_link *ret,
+		      struct cni_faults *f)
+{
+	int r = cni_link_get(nl, name, ret);
+
+	if (r == -ENODEV)
+		cni_faults_add(f, &(struct cni_fault){ "interface", name, name, NULL },
+			       "Interface name %s not found", name);
+	else if (r < 0)
+		cni_check_failed(f, nl, r, "failed to lookup \"%s\"", name);
+	return r == 0;
+}
+
+bool cni_check_mac_differs(const struct cni_iface *entry, const struct cni_link *now,
+			   struct cni_fault *fault, char have[static CNI_MAC_STRLEN])
+{
+	*fault = (struct cni_fault){ "mac", now->name, entry->mac, cni_mac_format(now->mac, have) };
+	return entry->mac && *entry->mac && strcasecmp(entry->mac, have) != 0;
+}
+
+void cni_check_up(const struct cni_link *link, struct cni_faults *f)
+{
+	if (!(link->flags & IFF_UP))
+		cni_faults_add(f, &(struct cni_fault){ "state", link->name, "up", "down" },
+			       "Interface %s is down", link->name);
+}
+
+bool cni_check_link(const struct cni_args *args, struct cni_nl *sbox, const char *kind,
+		    const struct cni_result *prev, struct cni_link *ret, struct cni_faults *f)
 {
 	const struct cni_iface *entry = cni_check_entry(prev, args->ifname, true);
-	int r;
+	const char *sandbox = entry ? entry->sandbox : NULL;
+	char mac[CNI_MAC_STRLEN];
+	struct cni_fault fault;
 
-	if (!entry || !cni_netns_same(entry->sandbox, args->netns))
-		return cni_fail(err, CNI_E_INTERNAL, 0,
-				"Sandbox in prevResult %s doesn't match configured netns: %s",
-				entry ? entry->sandbox : "", args->netns);
-	r = cni_link_get(sbox, args->ifname, ret);
-	if (r == -ENODEV)
-		return cni_fail(err, CNI_E_INTERNAL, 0, "Interface name %s not found",
-				args->ifname);
-	if (r < 0)
-		return cni_nl_fail(sbox, err, r, "failed to lookup \"%s\"", args->ifname);
-	if (strcmp(ret->kind, kind) != 0)
-		return cni_fail(err, CNI_E_INTERNAL, 0,
-				"Error: Container interface %s not of type %s", args->ifname, kind);
-	if (cni_check_mac_differs(entry, ret))
-		return cni_fail(err, CNI_E_INTERNAL, 0,
-				"Interface %s Mac %s doesn't match container Mac", args->ifname,
-				entry->mac);
-	return 0;
+	if (!entry || !cni_netns_same(sandbox, args->netns))
+		cni_faults_add(f,
+			       &(struct cni_fault){ "sandbox", args->ifname, sandbox, args->netns },
+			       "Sandbox in prevResult %s doesn't match configured netns: %s",
+			       sandbox ? sandbox : "", args->netns);
+	if (!cni_check_exists(sbox, args->ifname, ret, f))
+		return false;
+	if (strcmp(ret->kind, kind) != 0) {
+		cni_faults_add(f, &(struct cni_fault){ "kind", args->ifname, kind, ret->kind },
+			       "Error: Container interface %s not of type %s", args->ifname, kind);
+		return false;
+	}
+	if (entry && cni_check_mac_differs(entry, ret, &fault, mac))
+		cni_faults_add(f, &fault, "Interface %s Mac %s doesn't match container Mac: %s",
+			       args->ifname, entry->mac, mac);
+	return true;
 }
 
 /* ---- addresses and routes ---- */
 
-static int check_address(const struct cni_addr_list *have, const struct cni_link *link,
-			 const struct cni_prefix *want, struct cni_error *err)
-{
-	char text[CNI_PREFIX_STRLEN];
+/* What the kernel has of one family. */
+struct present {
+	struct cni_addr_list addrs;
+	struct cni_route_list routes;
+};
 
-	for (size_t i = 0; i < have->n; i++)
-		if (have->item[i].len == want->len && !cni_ip_cmp(&have->item[i].ip, &want->ip))
-			return 0;
-	cni_fail(err, CNI_E_INTERNAL, 0, "Failed to match addr %s on interface %s",
-		 cni_prefix_format(want, text), link->name);
-	return -ENOENT;
+static inline void cni_auto_present(struct present *p)
+{
+	cni_auto_addrs(&p->addrs);
+	cni_auto_routes(&p->routes);
+}
+
+static bool list_present(struct cni_nl *sbox, const struct cni_link *link, int family,
+			 struct present *ret, struct cni_faults *f)
+{
+	int r;
+
+	r = cni_addr_list(sbox, link->index, family, &ret->addrs);
+	if (r == 0)
+		r = cni_route_list(sbox, family, &ret->routes);
+	if (r < 0)
+		cni_check_failed(f, sbox, r, "failed to list addresses and routes of \"%s\"",
+				 link->name);
+	return r == 0;
+}
+
+/* @return whether the link has it */
+static bool check_address(const struct cni_addr_list *have, const struct cni_link *link,
+			  const struct cni_prefix *want, struct cni_faults *f)
+{
+	char text[CNI_PREFIX_STRLEN], other[CNI_PREFIX_STRLEN];
+	struct cni_fault fault = { "address", link->name, cni_prefix_format(want, text), NULL };
+
+	for (size_t i = 0; i < have->n; i++) {
+		if (cni_ip_cmp(&have->item[i].ip, &want->ip) != 0)
+			continue;
+		if (have->item[i].len == want->len)
+			return true;
+		fault.have = cni_prefix_format(&have->item[i], other);
+	}
+	cni_faults_add(f, &fault, "Failed to match addr %s on interface %s", text, link->name);
+	return false;
 }
 
 /* The route that the kernel makes for an address; it goes when the link goes down. */
-static bool has_subnet_route(const struct cni_route_list *routes, const struct cni_prefix *addr)
+static bool has_subnet_route(const struct cni_route_list *routes, const struct cni_prefix *net)
 {
-	struct cni_prefix net = { .ip = cni_prefix_network(addr), .len = addr->len };
-
-	if (net.len == cni_ip_bits(&net.ip))
+	if (net->len == cni_ip_bits(&net->ip))
 		return true; /* a single address has none */
 	for (size_t i = 0; i < routes->n; i++)
-		if (routes->item[i].dst.len == net.len &&
-		    cni_ip_cmp(&routes->item[i].dst.ip, &net.ip) == 0)
+		if (routes->item[i].dst.len == net->len &&
+		    cni_ip_cmp(&routes->item[i].dst.ip, &net->ip) == 0)
 			return true;
 	return false;
 }
@@ -96,11 +160,14 @@ static bool same_destination(const struct cni_prefix *a, const struct cni_prefix
 	return a->len == b->len && cni_ip_cmp(&x, &y) == 0;
 }
 
-static int check_route(const struct cni_route_list *have, const struct cni_route *want,
-		       struct cni_error *err)
+/* A route in the words of ip-route(8). */
+#define ROUTE_STRLEN (CNI_PREFIX_STRLEN + CNI_IP_STRLEN + 40)
+
+static void check_route(const struct cni_route_list *have, const struct cni_link *link,
+			const struct cni_route *want, struct cni_faults *f)
 {
 	json_int_t table = cni_route_table(want);
-	char dst[CNI_PREFIX_STRLEN], gw[CNI_IP_STRLEN];
+	char dst[CNI_PREFIX_STRLEN], gw[CNI_IP_STRLEN], text[ROUTE_STRLEN], where[32] = "";
 
 	for (size_t i = 0; i < have->n; i++) {
 		const struct cni_route *r = &have->item[i];
@@ -109,57 +176,48 @@ static int check_route(const struct cni_route_list *have, const struct cni_route
 		    (want->gw.family == AF_UNSPEC || cni_prefix_is_default(&want->dst) ||
 		     cni_ip_cmp(&r->gw, &want->gw) == 0 ||
 		     (cni_ip_is_zero(&want->gw) && cni_ip_is_zero(&r->gw))))
-			return 0;
+			return;
 	}
-	cni_fail(err, CNI_E_INTERNAL, 0,
-		 "Expected Route {Dst:%s GW:%s Table:%lld} not found in routing table",
-		 cni_prefix_format(&want->dst, dst), cni_ip_format(&want->gw, gw),
-		 (long long)table);
-	return -ENOENT;
+	cni_prefix_format(&want->dst, dst);
+	cni_ip_format(&want->gw, gw);
+	if (table != RT_TABLE_MAIN)
+		snprintf(where, sizeof(where), " table %lld", (long long)table);
+	snprintf(text, sizeof(text), "%s%s%s%s", dst, want->gw.family == AF_UNSPEC ? "" : " via ",
+		 want->gw.family == AF_UNSPEC ? "" : gw, where);
+	cni_faults_add(f, &(struct cni_fault){ "route", link->name, text, NULL },
+		       "Expected Route {Dst:%s GW:%s Table:%lld} not found in routing table", dst,
+		       gw, (long long)table);
 }
 
-static int check_family(struct cni_nl *sbox, const struct cni_link *link,
-			const struct cni_result *prev, int family, struct cni_error *err)
+/* One address, and the route that comes with it. */
+static void check_ip(const struct present *p, const struct cni_link *link,
+		     const struct cni_ipconf *want, struct cni_faults *f)
 {
-	cni_auto(addrs) struct cni_addr_list addrs = { 0 };
-	cni_auto(routes) struct cni_route_list routes = { 0 };
-	char gw[CNI_IP_STRLEN];
-	int r;
+	struct cni_prefix net = { cni_prefix_network(&want->address), want->address.len };
+	char text[CNI_PREFIX_STRLEN], gw[CNI_IP_STRLEN];
 
-	r = cni_addr_list(sbox, link->index, family, &addrs);
-	if (r == 0)
-		r = cni_route_list(sbox, family, &routes);
-	if (r < 0)
-		return cni_nl_fail(sbox, err, r, "failed to list addresses and routes of \"%s\"",
-				   link->name);
-	for (size_t i = 0; i < prev->n_ips; i++) {
-		if (prev->ips[i].address.ip.family != family)
-			continue;
-		r = check_address(&addrs, link, &prev->ips[i].address, err);
-		if (r < 0)
-			return r;
-		if (!has_subnet_route(&routes, &prev->ips[i].address)) {
-			cni_fail(err, CNI_E_INTERNAL, 0,
-				 "Failed to find Gateway %s for interface %s",
-				 cni_ip_format(&prev->ips[i].gateway, gw), link->name);
-			return -ENOENT;
-		}
-	}
-	for (size_t i = 0; i < prev->n_routes; i++) {
-		if (prev->routes[i].dst.ip.family != family)
-			continue;
-		r = check_route(&routes, &prev->routes[i], err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	if (!check_address(&p->addrs, link, &want->address, f))
+		return;
+	if (!has_subnet_route(&p->routes, &net))
+		cni_faults_add(f,
+			       &(struct cni_fault){ "route", link->name,
+						    cni_prefix_format(&net, text), NULL },
+			       "Failed to find Gateway %s for interface %s",
+			       cni_ip_format(&want->gateway, gw), link->name);
 }
 
-int cni_check_addresses(struct cni_nl *sbox, const struct cni_link *link,
-			const struct cni_result *prev, struct cni_error *err)
+void cni_check_addresses(struct cni_nl *sbox, const struct cni_link *link,
+			 const struct cni_result *prev, struct cni_faults *f)
 {
-	int r;
+	cni_auto(present) struct present v4 = { 0 }, v6 = { 0 };
 
-	r = check_family(sbox, link, prev, AF_INET, err);
-	return r < 0 ? r : check_family(sbox, link, prev, AF_INET6, err);
+	if (!list_present(sbox, link, AF_INET, &v4, f) ||
+	    !list_present(sbox, link, AF_INET6, &v6, f))
+		return;
+	for (size_t i = 0; i < prev->n_ips; i++)
+		check_ip(prev->ips[i].address.ip.family == AF_INET ? &v4 : &v6, link, &prev->ips[i],
+			 f);
+	for (size_t i = 0; i < prev->n_routes; i++)
+		check_route(prev->routes[i].dst.ip.family == AF_INET ? &v4.routes : &v6.routes,
+			    link, &prev->routes[i], f);
 }

@@ -10,6 +10,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
+#include <stdio.h>
 #include <string.h>
 
 #define TABLE "cni_plugins_masquerade"
@@ -21,6 +22,7 @@
 #define DELETE_MAX 200
 /* Others may change the table while we look, or delete a rule before our transaction does. */
 #define DELETE_TRIES 100
+#define LIST_TRIES 100
 
 static int failed(struct cni_error *err, int r, const char *what)
 {
@@ -92,6 +94,59 @@ int cni_masq_add(const char *net, const char *containerid, const char *ifname,
 	}
 	r = cni_nft_commit(&nft);
 	return r < 0 ? failed(err, r, "masquerade") : 0;
+}
+
+/* Rules of one owner. */
+struct tally {
+	const char *owner;
+	unsigned int n;
+};
+
+static int count(const struct nftnl_rule *rule, void *ctx)
+{
+	struct tally *t = ctx;
+
+	t->n += strncmp(cni_nft_comment(rule), t->owner, strlen(t->owner)) == 0;
+	return 0;
+}
+
+static int count_rules(struct tally *t)
+{
+	int r = -EINTR;
+
+	for (int i = 0; i < LIST_TRIES && r == -EINTR; i++) {
+		cni_auto(nft) struct cni_nft nft = { 0 };
+
+		t->n = 0;
+		r = cni_nft_open(&nft);
+		if (r == 0)
+			r = cni_nft_each_rule(&nft, FAMILY, TABLE, CHECKS, count, t);
+	}
+	return r;
+}
+
+void cni_masq_check(const char *net, const char *containerid, const char *ifname,
+		    const struct cni_result *prev, struct cni_faults *f)
+{
+	char owner[CNI_OWNER_LEN], want[32], have[32];
+	struct tally t = { .owner = owner };
+	struct cni_error why = { 0 };
+	int r;
+
+	r = cni_owner(net, containerid, ifname, owner);
+	if (r == 0)
+		r = count_rules(&t);
+	if (r < 0) {
+		(void)failed(&why, r, "look for masquerade rules");
+		cni_faults_add_error(f, "error", &why);
+	} else if (t.n < prev->n_ips) {
+		snprintf(want, sizeof(want), "%zu rules", prev->n_ips);
+		snprintf(have, sizeof(have), "%u rules", t.n);
+		cni_faults_add(f, &(struct cni_fault){ "masquerade", ifname, want, have },
+			       "Masquerade rules of interface %s not found in nf_tables table inet "
+			       "%s: it has %s, not %s",
+			       ifname, TABLE, have, want);
+	}
 }
 
 /* Which rules to delete: those of `net_owner` (a prefix of the comment) that nobody keeps. */

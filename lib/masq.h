@@ -9,6 +9,7 @@
 #ifndef CNI_MASQ_H
 #define CNI_MASQ_H
 
+#include "faults.h"
 #include "plugin.h"
 
 /**
@@ -18,10 +19,17 @@
  * @param net          network, with container and interface the attachment that owns the rules
  * @param containerid  container
  * @param ifname       interface
- * @return 0; negative errno: nothing was changed
+ * @return 0; negative errno: nothing was changed, unless the kernel's answer was lost (-ENOBUFS)
  */
 int cni_masq_add(const char *net, const char *containerid, const char *ifname,
 		 const struct cni_result *res, struct cni_error *err) cni_must_check;
+
+/**
+ * Check that there is a rule of the attachment for each address of a result. Looks at our own chain
+ * only.
+ */
+void cni_masq_check(const char *net, const char *containerid, const char *ifname,
+		    const struct cni_result *prev, struct cni_faults *f);
 
 /**
  * Remove every rule of an attachment. The table and its chains stay.

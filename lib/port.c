@@ -62,6 +62,7 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 		    struct cni_error *err)
 {
 	struct cni_veth_spec full = *spec;
+	struct cni_error why = { 0 };
 	int r = -EEXIST;
 
 	*ret = (struct cni_port){ .host = host, .id = id };
@@ -75,9 +76,12 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 	}
 	if (r < 0) {
 		cni_nl_fail(host, err, r, "failed to make veth pair");
+		/* It may be the answer only that was lost, for lack of memory, and the pair be there. */
 		if (r == -EEXIST)
 			cni_error_detail(err, "links of other attachments are called %s and %s",
 					 id->name[0], id->name[1]);
+		else if (cni_port_clear(host, id, &why) < 0)
+			cni_note("undo of ADD: %s", why.msg);
 		return r;
 	}
 	cni_undo_push(undo, undo_create, ret);

@@ -183,15 +183,12 @@ static void bridge_undo_masq(void *ctx)
 		cni_note("undo of ADD: %s", err.msg);
 }
 
+/* The undo comes first: when the answer alone is lost, for lack of memory, the rules are there. */
 static int bridge_masquerade(const struct cni_args *args, const struct cni_result *res,
 			     struct cni_undo *undo, struct cni_error *err)
 {
-	int r;
-
-	r = cni_masq_add(args->name, args->containerid, args->ifname, res, err);
-	if (r == 0)
-		cni_undo_push(undo, bridge_undo_masq, (void *)args);
-	return r;
+	cni_undo_push(undo, bridge_undo_masq, (void *)args);
+	return cni_masq_add(args->name, args->containerid, args->ifname, res, err);
 }
 
 /* The interfaces of the result. A bridge that is not of our making may have changed its MAC. */

@@ -1,69 +1,121 @@
 /*
- * bridge: CHECK, that what ADD made is still so.
+ * bridge: CHECK, that what ADD made is still so. Everything that is wrong is reported at once; what
+ * cannot be there because something else is missing (a port without its bridge) is not told apart.
  */
 #include "bridge.h"
 #include "conf.h"
 #include "delegate.h"
 #include "ends.h"
+#include "gateway.h"
 #include "iface_check.h"
+#include "masq.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-static int bridge_check_bridge(struct cni_nl *host, const struct bridge_conf *c,
-			       const struct cni_result *prev, struct cni_link *br,
-			       struct cni_error *err)
+/* @return whether there is a bridge, so that its ports and addresses can be looked at */
+static bool bridge_check_bridge(struct cni_nl *host, const struct bridge_conf *c,
+				const struct cni_result *prev, struct cni_link *br,
+				struct cni_faults *f)
 {
 	const struct cni_iface *entry = cni_check_entry(prev, c->bridge, false);
-	int r;
+	char mac[CNI_MAC_STRLEN];
+	struct cni_fault fault;
 
 	if (!entry)
-		return cni_fail(err, CNI_E_INTERNAL, 0, "Interface name missing %s", c->bridge);
-	r = cni_link_get(host, c->bridge, br);
-	if (r == -ENODEV)
-		return cni_fail(err, CNI_E_INTERNAL, 0, "Interface name %s not found", c->bridge);
-	if (r < 0)
-		return cni_nl_fail(host, err, r, "failed to lookup \"%s\"", c->bridge);
-	if (strcmp(br->kind, "bridge") != 0)
-		return cni_fail(err, CNI_E_INTERNAL, 0,
-				"Interface %s does not have link type of bridge", c->bridge);
+		cni_faults_add(f, &(struct cni_fault){ "result", c->bridge, c->bridge, NULL },
+			       "Interface name missing %s", c->bridge);
+	if (!cni_check_exists(host, c->bridge, br, f))
+		return false;
+	if (strcmp(br->kind, "bridge") != 0) {
+		cni_faults_add(f, &(struct cni_fault){ "kind", br->name, "bridge", br->kind },
+			       "Interface %s does not have link type of bridge", br->name);
+		return false;
+	}
 	/* Without an address the MAC of a bridge may float with its ports. */
-	if (c->is_gw && cni_check_mac_differs(entry, br))
-		return cni_fail(err, CNI_E_INTERNAL, 0, "Bridge interface %s Mac doesn't match: %s",
-				c->bridge, entry->mac);
+	if (c->is_gw && entry && cni_check_mac_differs(entry, br, &fault, mac))
+		cni_faults_add(f, &fault, "Bridge interface %s Mac doesn't match: %s", br->name,
+			       entry->mac);
 	/* The flag, not the counter: somebody's tcpdump is no fault. */
 	if (c->promisc && !(br->flags & IFF_PROMISC))
-		return cni_fail(err, CNI_E_INTERNAL, 0,
-				"Bridge interface %s configured Promisc Mode true doesn't match "
-				"current state: false",
-				c->bridge);
-	return 0;
+		cni_faults_add(f, &(struct cni_fault){ "promiscuous", br->name, "on", "off" },
+			       "Bridge interface %s configured Promisc Mode true doesn't match "
+			       "current state: false",
+			       br->name);
+	cni_check_up(br, f);
+	return true;
 }
 
-/* The other end of the container's veth: in the result, and a port of the bridge. */
-static int bridge_check_port(const struct cni_args *args, struct cni_nl *host,
-			     const struct cni_result *prev, const struct cni_link *br,
-			     const struct cni_link *cont, struct cni_error *err)
+/* The host end is there: is it a port of the bridge, if there is one, and in the result? */
+static void bridge_check_place(struct cni_nl *host, const char *bridge, const struct cni_link *br,
+			       const struct cni_link *end, bool named, struct cni_faults *f)
+{
+	struct cni_fault fault = { "port", end->name, bridge, NULL };
+	struct cni_link master;
+
+	if (br && end->master != br->index) {
+		if (end->master && cni_link_get_index(host, end->master, &master) == 0)
+			fault.have = master.name;
+		cni_faults_add(
+			f, &fault,
+			"CNI veth created for bridge %s was not found: the host end %s is in %s",
+			bridge, end->name, fault.have ? fault.have : "no bridge");
+	} else if (!named) {
+		fault = (struct cni_fault){ "result", end->name, end->name, NULL };
+		cni_faults_add(f, &fault,
+			       "CNI veth created for bridge %s was not found: the host end %s is "
+			       "not in prevResult",
+			       bridge, end->name);
+	}
+}
+
+/*
+ * Frames that are longer than the host end takes are lost without a word. A container end of another
+ * MTU is no fault: the tuning plugin sets it, and TCP goes by the smaller one.
+ */
+static void bridge_check_mtu(const struct bridge_conf *c, const struct cni_link *end,
+			     struct cni_faults *f)
+{
+	char want[24], have[24];
+
+	if (c->mtu <= 0 || end->mtu >= c->mtu)
+		return;
+	snprintf(want, sizeof(want), "%lld", (long long)c->mtu);
+	snprintf(have, sizeof(have), "%u", end->mtu);
+	cni_faults_add(f, &(struct cni_fault){ "mtu", end->name, want, have },
+		       "Interface %s has MTU %s, less than %s", end->name, have, want);
+}
+
+/* The other end of the container's veth; `br` is NULL if there is no bridge. */
+static void bridge_check_port(struct cni_nl *host, const struct bridge_conf *c,
+			      const struct cni_result *prev, const struct cni_link *br,
+			      const struct cni_link *cont, struct cni_faults *f)
 {
 	const struct cni_iface *entry;
+	char mac[CNI_MAC_STRLEN];
+	struct cni_fault fault;
 	struct cni_link end;
 	int r;
 
-	r = cni_link_get_index(host, cont->peer, &end);
-	if (r < 0 || strcmp(end.kind, "veth") != 0 || end.peer != cont->index ||
-	    end.master != br->index || !cni_check_entry(prev, end.name, false)) {
-		r = cni_fail(err, CNI_E_INTERNAL, 0, "CNI veth created for bridge %s was not found",
-			     br->name);
-		cni_error_detail(err, "the host end of %s is not the port of %s that ADD made",
-				 args->ifname, br->name);
-		return r;
+	r = cont->peer ? cni_link_get_index(host, cont->peer, &end) : -ENODEV;
+	if (r < 0 && r != -ENODEV) {
+		cni_check_failed(f, host, r, "failed to lookup the host end of \"%s\"", cont->name);
+		return;
+	}
+	if (r < 0 || strcmp(end.kind, "veth") != 0 || end.peer != cont->index) {
+		cni_faults_add(f, &(struct cni_fault){ "port", cont->name, c->bridge, NULL },
+			       "CNI veth created for bridge %s was not found: %s has no end here",
+			       c->bridge, cont->name);
+		return;
 	}
 	entry = cni_check_entry(prev, end.name, false);
-	if (cni_check_mac_differs(entry, &end))
-		return cni_fail(err, CNI_E_INTERNAL, 0,
-				"Interface %s Mac doesn't match: %s not found", end.name,
-				entry->mac);
-	return 0;
+	bridge_check_place(host, c->bridge, br, &end, entry != NULL, f);
+	if (entry && cni_check_mac_differs(entry, &end, &fault, mac))
+		cni_faults_add(f, &fault, "Interface %s Mac doesn't match: %s not found", end.name,
+			       entry->mac);
+	cni_check_up(&end, f);
+	bridge_check_mtu(c, &end, f);
 }
 
 int bridge_check(const struct cni_args *args, struct cni_error *err)
@@ -71,7 +123,10 @@ int bridge_check(const struct cni_args *args, struct cni_error *err)
 	cni_auto(ends) struct cni_ends e = CNI_ENDS_INIT;
 	cni_auto(result) struct cni_result prev = { 0 };
 	struct cni_link br = { 0 }, cont;
+	struct cni_error ipam = { 0 };
+	struct cni_faults f = { 0 };
 	struct bridge_conf c;
+	bool has_bridge;
 	int r;
 
 	r = bridge_read(args, &c, err);
@@ -80,18 +135,20 @@ int bridge_check(const struct cni_args *args, struct cni_error *err)
 	r = cni_ends_open(args, &e, err);
 	if (r < 0)
 		return r;
-	r = cni_ipam_ask(args, CNI_CHECK, err);
-	if (r < 0)
-		return r;
 	r = cni_conf_prev_result(args, &prev, err);
 	if (r < 0)
 		return r;
-	r = bridge_check_bridge(&e.host, &c, &prev, &br, err);
-	if (r < 0)
-		return r;
-	r = cni_check_link(args, &e.sbox, "veth", &prev, &cont, err);
-	if (r < 0)
-		return r;
-	r = bridge_check_port(args, &e.host, &prev, &br, &cont, err);
-	return r < 0 ? r : cni_check_addresses(&e.sbox, &cont, &prev, err);
+	if (cni_ipam_ask(args, CNI_CHECK, &ipam) < 0)
+		cni_faults_add_error(&f, "ipam", &ipam);
+	has_bridge = bridge_check_bridge(&e.host, &c, &prev, &br, &f);
+	if (cni_check_link(args, &e.sbox, "veth", &prev, &cont, &f)) {
+		bridge_check_port(&e.host, &c, &prev, has_bridge ? &br : NULL, &cont, &f);
+		cni_check_addresses(&e.sbox, &cont, &prev, &f);
+		cni_check_up(&cont, &f);
+	}
+	if (has_bridge && c.is_gw)
+		cni_gateway_check(&e.host, &br, &prev, &f);
+	if (c.ip_masq && strcmp(c.masq_backend, "nftables") == 0)
+		cni_masq_check(args->name, args->containerid, args->ifname, &prev, &f);
+	return cni_faults_report(&f, err);
 }

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NO_LEAK_CHECK "env ASAN_OPTIONS=detect_leaks=0 "
-
 /** Configuration of net1 with this dataDir, and more keys, which begin with a comma. */
 static inline const char *config_in(const char *dir, const char *more)
 {

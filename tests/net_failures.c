@@ -1,14 +1,8 @@
 /*
  * What is left when something goes wrong: IPAM plugins that fail in every way, last steps that fail,
- * DEL when much is gone already, CHECK of what was damaged, and loopback.
+ * DEL when much is gone already, and loopback.
  */
 #include "same_world.h"
-
-#include <linux/if_packet.h>
-#include <net/if.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -320,121 +314,6 @@ START_TEST(del_of_the_unknown_changes_nothing)
 }
 END_TEST
 
-/* ---- CHECK ---- */
-
-static const struct {
-	const char *damage; /* $1 is the host end */
-	const char *msg;
-} damages[] = {
-	{ "ip netns exec c1 ip addr del 10.1.0.9/24 dev eth0",
-	  "Failed to match addr 10.1.0.9/24 on interface eth0" },
-	{ "ip netns exec c1 ip addr del fd00::9/64 dev eth0",
-	  "Failed to match addr fd00::9/64 on interface eth0" },
-	{ "ip netns exec c1 ip route del default", "Expected Route {Dst:0.0.0.0/0 " },
-	{ "ip netns exec c1 ip -6 route del default", "Expected Route {Dst:::/0 " },
-	{ "ip netns exec c1 ip route del 10.1.0.0/24", "Failed to find Gateway 10.1.0.1 for" },
-	{ "ip netns exec c1 ip link set eth0 down", "Failed to find Gateway 10.1.0.1 for" },
-	{ "ip netns exec c1 ip link set eth0 name eth9", "Interface name eth0 not found" },
-	{ "ip netns exec c1 ip link del eth0", "Interface name eth0 not found" },
-	{ "ip netns exec c1 ip link set eth0 address 02:00:00:00:00:01",
-	  "doesn't match container Mac" },
-	{ "ip netns exec c1 sh -c 'ip link del eth0; ip link add eth0 type bridge'",
-	  "Error: Container interface eth0 not of type veth" },
-	{ "ip link del br0", "Interface name br0 not found" },
-	{ "ip link del br0; ip link add br0 type veth peer name br1",
-	  "Interface br0 does not have link type of bridge" },
-	{ "ip link set br0 address 02:00:00:00:00:01", "Bridge interface br0 Mac doesn't match" },
-	{ "ip link set $1 nomaster", "CNI veth created for bridge br0 was not found" },
-	{ "ip link add br1 type bridge; ip link set $1 master br1",
-	  "CNI veth created for bridge br0 was not found" },
-	{ "ip link set $1 name veth0", "CNI veth created for bridge br0 was not found" },
-	{ "ip link set $1 address 02:00:00:00:00:01", "Mac doesn't match: " },
-	{ "rm " LEASES "/10.1.0.9 " LEASES "/fd00::9",
-	  "host-local: Failed to find address added by container ctr1" },
-	{ "echo other >" LEASES "/10.1.0.9; rm " LEASES "/fd00::9",
-	  "host-local: Failed to find address added by container ctr1" },
-};
-
-START_TEST(check_finds_damage)
-{
-	struct reply r = add(DUAL);
-	const char *config = with_prev(DUAL, r.out), *before;
-
-	call_ok(on_c1("CHECK", config));
-	sh("set -- $(ip -o link show type veth | sed 's/.*: \\(.*\\)@.*/\\1/'); %s",
-	   damages[_i].damage);
-	before = world_now();
-	call_fails(on_c1("CHECK", config), 999, damages[_i].msg);
-	assert_unchanged(before);
-}
-END_TEST
-
-/* `good` is changed by sed before it is used as prevResult. */
-static const struct {
-	const char *sed, *msg;
-	int code;
-} wrong_prev[] = {
-	{ "s/10.1.0.9/10.1.0.8/", "Failed to match addr 10.1.0.8/24", 999 },
-	{ "s,10.1.0.9/24,10.1.0.9/25,", "Failed to match addr 10.1.0.9/25", 999 },
-	{ "s,10.1.0.9/24,10.1.0.9,", "could not parse prevResult: invalid CIDR address", 7 },
-	{ "s/1.1.0/0.4.0/", "could not parse prevResult: result type supports [1.0.0 1.1.0] but",
-	  7 },
-	{ "s/\"br0\"/\"br1\"/", "Interface name missing br0", 999 },
-	{ "s,/run/netns/c1,/run/netns/c2,", "doesn't match configured netns: /run/netns/c1", 999 },
-	{ "s/\"eth0\"/\"eth1\"/", "doesn't match configured netns: /run/netns/c1", 999 },
-	{ "s/\"veth[^\"]*\"/\"veth0\"/", "CNI veth created for bridge br0 was not found", 999 },
-	{ "s,0.0.0.0/0,0.0.0.0/1,", "Expected Route {Dst:0.0.0.0/1 ", 999 },
-	{ "s/.*/{}/", "Interface name missing br0", 999 },
-};
-
-START_TEST(check_compares_with_the_right_result)
-{
-	const char *good = json_dumps(add(DUAL).json, JSON_COMPACT), *prev;
-
-	prev = sh("printf %%s '%s' | sed '%s'", good, wrong_prev[_i].sed);
-	ck_assert_str_ne(good, prev);
-	call_fails(on_c1("CHECK", with_prev(DUAL, prev)), wrong_prev[_i].code, wrong_prev[_i].msg);
-	call_ok(on_c1("CHECK", with_prev(DUAL, good)));
-	free((char *)good);
-}
-END_TEST
-
-START_TEST(check_needs_a_result)
-{
-	add(DUAL);
-	call_fails(on_c1("CHECK", DUAL), 7, "Required prevResult missing");
-	call_fails(on_c1("CHECK", NET("1.0.0", L3 ",\"prevResult\":null," LOCAL(""))), 7,
-		   "Required prevResult missing");
-}
-END_TEST
-
-/* tcpdump asks by its socket, which counts, but does not set the flag. */
-START_TEST(check_does_not_mind_a_capture)
-{
-	const char *config = with_prev(DUAL, add(DUAL).out);
-	struct packet_mreq all = { .mr_ifindex = (int)if_nametoindex("br0"),
-				   .mr_type = PACKET_MR_PROMISC };
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)), 0);
-	ck_assert_str_eq(sh("ip -d link show br0 | grep -o 'promiscuity [0-9]*'"), "promiscuity 1");
-	call_ok(on_c1("CHECK", config));
-	close(fd);
-}
-END_TEST
-
-START_TEST(check_wants_the_promiscuity_that_is_configured)
-{
-	static const char promisc[] = NET("1.0.0", L3 ",\"promiscMode\":true," LOCAL(""));
-	const char *config = with_prev(promisc, add(promisc).out);
-
-	call_ok(on_c1("CHECK", config));
-	sh("ip link set br0 promisc off");
-	call_fails(on_c1("CHECK", config), 999, "configured Promisc Mode true doesn't match");
-}
-END_TEST
-
 /* ---- loopback ---- */
 
 #define LOOPBACK(keys) "{\"cniVersion\":\"1.1.0\",\"name\":\"lo\",\"type\":\"loopback\"" keys "}"
@@ -521,11 +400,6 @@ int main(void)
 	tcase_add_loop_test(tc, del_removes_everything_that_is_left, 0, ARRAY_SIZE(gone));
 	tcase_add_test(tc, del_without_netns_removes_everything);
 	tcase_add_test(tc, del_of_the_unknown_changes_nothing);
-	tcase_add_loop_test(tc, check_finds_damage, 0, ARRAY_SIZE(damages));
-	tcase_add_loop_test(tc, check_compares_with_the_right_result, 0, ARRAY_SIZE(wrong_prev));
-	tcase_add_test(tc, check_needs_a_result);
-	tcase_add_test(tc, check_does_not_mind_a_capture);
-	tcase_add_test(tc, check_wants_the_promiscuity_that_is_configured);
 	tcase_add_test(tc, loopback_goes_up_and_down);
 	tcase_add_test(tc, loopback_passes_a_previous_result_on);
 	tcase_add_test(tc, loopback_refuses_what_is_wrong);

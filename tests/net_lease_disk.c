@@ -5,14 +5,13 @@
  * failed DEL left a later one removes.
  */
 #include "lease_files.h"
+#include "trace.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #define DISK "/run/disk"
 #define DIR DISK "/leases"
-#define TRACE "/run/trace"
-#define MAX_POINTS 1000
 
 static void setup(void)
 {
@@ -192,12 +191,6 @@ END_TEST
 
 /* ---- EIO ---- */
 
-struct point {
-	char name[24];
-	int k;
-	char line[160];
-};
-
 /* Calls whose failure is not the disk's, or that cannot fail. */
 static bool is_of_no_disk(const char *name)
 {
@@ -211,44 +204,13 @@ static bool is_of_no_disk(const char *name)
 	return false;
 }
 
-static int count_name(const struct point *points, int n, const char *name)
-{
-	int count = 0;
-
-	for (int i = 0; i < n; i++)
-		count += strcmp(points[i].name, name) == 0;
-	return count;
-}
-
 /* All calls of an undisturbed run; *begin: where it first names its directory. */
 static int find_points(const char *command, struct point points[MAX_POINTS], int *begin)
 {
-	struct call c = of(command, "victim");
-	char *line = NULL;
-	size_t size = 0;
-	int n = 0;
-	FILE *f;
+	int n = trace_points(of(command, "victim"), "", points);
 
-	c.wrapper = NO_LEAK_CHECK "strace -o " TRACE;
-	call_ok(c);
-	f = fopen(TRACE, "r");
-	ck_assert_ptr_nonnull(f);
-	for (*begin = -1; getline(&line, &size, f) > 0;) {
-		struct point *p = &points[n];
-
-		if (strncmp(line, "+++", 3) == 0 || strncmp(line, "---", 3) == 0)
-			continue;
-		ck_assert_int_lt(n, MAX_POINTS);
-		snprintf(p->name, sizeof(p->name), "%.*s", (int)strcspn(line, "("), line);
-		snprintf(p->line, sizeof(p->line), "%s", line);
-		p->k = count_name(points, n, p->name) + 1;
-		if (*begin < 0 && strstr(line, "\"" DISK))
-			*begin = n;
-		n++;
-	}
-	free(line);
-	fclose(f);
-	ck_assert_int_ge(*begin, 0);
+	*begin = first_point(points, n, "\"" DISK);
+	ck_assert_int_lt(*begin, n);
 	return n;
 }
 

@@ -8,7 +8,7 @@
  * there, before the call is done. Leak detection is off in these runs, because it cannot work in a
  * traced process.
  */
-#include "world.h"
+#include "trace.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -16,13 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TRACE "/run/trace"
 #define STORE "/var/lib/cni"
 #define NET STORE "/networks/net1"
 #define SNAPSHOT "/run/world/snapshot"
 #define COPY "/run/world/copy"
-#define NO_LEAK_CHECK "env ASAN_OPTIONS=detect_leaks=0 "
-#define MAX_POINTS 1000
 
 /* What the sanitizers do before main() are hundreds of calls, and not the same ones in each run. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -65,51 +62,14 @@ static struct call by_peer(struct call c)
 
 /* ---- where to kill ---- */
 
-/* At the `k`th call (from 1) of this name: strace counts each name. */
-struct point {
-	char name[24];
-	int k;
-	char line[160];
-};
-
-static int count_name(const struct point *points, int n, const char *name)
-{
-	int count = 0;
-
-	for (int i = 0; i < n; i++)
-		count += strcmp(points[i].name, name) == 0;
-	return count;
-}
-
 /* Run undisturbed, under strace. @return number of calls; *begin: the first one to kill at */
 static int find_points(struct call c, bool whole, struct point points[MAX_POINTS], int *begin)
 {
-	char *line = NULL;
-	size_t size = 0;
-	int n = 0;
-	FILE *f;
+	int n = trace_points(c, "", points);
 
-	c.wrapper = NO_LEAK_CHECK "strace -o " TRACE;
-	call_ok(c);
-	f = fopen(TRACE, "r");
-	ck_assert_ptr_nonnull(f);
-	*begin = whole && !SANITIZED ? 1 : -1; /* 0 is execve: there is no plugin yet */
-	while (getline(&line, &size, f) > 0) {
-		struct point *p = &points[n];
-
-		if (strncmp(line, "+++", 3) == 0 || strncmp(line, "---", 3) == 0)
-			continue;
-		ck_assert_int_lt(n, MAX_POINTS);
-		snprintf(p->name, sizeof(p->name), "%.*s", (int)strcspn(line, "("), line);
-		snprintf(p->line, sizeof(p->line), "%s", line);
-		p->k = count_name(points, n, p->name) + 1;
-		if (*begin < 0 && strstr(line, "\"" STORE))
-			*begin = n;
-		n++;
-	}
-	free(line);
-	fclose(f);
-	ck_assert_int_ge(*begin, 0);
+	/* 0 is execve: there is no plugin yet. */
+	*begin = whole && !SANITIZED ? 1 : first_point(points, n, "\"" STORE);
+	ck_assert_int_lt(*begin, n);
 	ck_assert_str_eq(points[n - 1].name, "exit_group");
 	return n;
 }
@@ -119,18 +79,6 @@ static bool is_memory(const struct point *p)
 {
 	return SANITIZED && (strcmp(p->name, "mmap") == 0 || strcmp(p->name, "munmap") == 0 ||
 			     strcmp(p->name, "madvise") == 0);
-}
-
-static void kill_at(struct call c, const struct point *p)
-{
-	struct reply r;
-
-	c.wrapper = fmt(NO_LEAK_CHECK "strace -o " TRACE " -e trace=%s -e "
-				      "inject=%s:signal=KILL:when=%d",
-			p->name, p->name, p->k);
-	r = call(c);
-	ck_assert_msg(r.status == 128 + 9, "%s was not killed at %s: exit status %d, %s%s",
-		      c.command, p->line, r.status, r.out, r.err);
 }
 
 /* ---- histories ---- */

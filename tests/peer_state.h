@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A MAC that a configuration asks for begins so, and is compared as it is. */
 #define ASKED_MAC "0a:58:00:00:00:"
@@ -168,6 +169,31 @@ static inline void same_text(const char *what, const char *theirs, const char *o
 	ck_abort_msg("%s: theirs (-) and ours (+) differ:\n%.4000s", what,
 		     sh("diff -U2 --label theirs --label ours %s %s | cut -c1-700 | head -60", a,
 			b));
+}
+
+/* ---- main() ---- */
+
+#define PEER_DEBIAN "/usr/lib/cni"
+
+/** Before the tests run, where world.h's functions can't be used. @return whether plugins are there */
+static inline bool peer_is_at(const char *dir)
+{
+	char path[4096];
+
+	return dir && snprintf(path, sizeof(path), "%s/bridge", dir) < (int)sizeof(path) &&
+	       access(path, X_OK) == 0;
+}
+
+/** world_main() for a suite that compares with the newest Go plugins if it can. */
+static inline int peer_main(Suite *suite)
+{
+	int r = world_main(suite);
+
+	if (r != 0 || peer_is_at(getenv("CNI_PEER_DIR")))
+		return r;
+	fprintf(stderr, "CNI_PEER_DIR names no plugins (tests/peer gets them): the newest were not "
+			"compared\n");
+	return getenv("CNI_TEST_MUST_RUN") ? 1 : 77;
 }
 
 #endif

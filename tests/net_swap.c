@@ -1,7 +1,9 @@
 /*
- * A part of net_peer.c: the programs are exchanged on a running node, in either direction. What one
- * attached, the other checks, keeps at GC and deletes; the leases of one are the other's, too.
+ * The programs are exchanged on a running node, in either direction: what one attached, the other checks,
+ * keeps at GC and deletes; the leases of one are the other's, too.
  */
+#include "peer_configs.h"
+#include "peer_state.h"
 
 /* How attachments are made and how they end. */
 static const struct swap {
@@ -177,8 +179,10 @@ START_TEST(legacy_lease)
 }
 END_TEST
 
-static void add_swap_tests(Suite *suite, bool debian, bool newest)
+int main(void)
 {
+	bool debian = peer_is_at(PEER_DEBIAN), newest = peer_is_at(getenv("CNI_PEER_DIR"));
+	Suite *suite = suite_create("swap");
 	TCase *tc = tcase_create("swap");
 
 	tcase_add_checked_fixture(tc, world_setup, world_teardown);
@@ -195,4 +199,5 @@ static void add_swap_tests(Suite *suite, bool debian, bool newest)
 		tcase_add_test(tc, legacy_lease);
 	}
 	suite_add_tcase(suite, tc);
+	return peer_main(suite);
 }

@@ -1,7 +1,9 @@
 /*
- * A part of net_peer.c: our bridge asks host-local in its own process, as another file that it has to run,
+ * Our bridge asks host-local in its own process, as another file that it has to run,
  * and as the Go program. All three must give the same results and the same errors.
  */
+#include "peer_configs.h"
+#include "peer_state.h"
 
 static const char *const versions[] = { "0.1.0", "0.2.0", "0.3.0", "0.3.1",
 					"0.4.0", "1.0.0", "1.1.0" };
@@ -107,8 +109,10 @@ START_TEST(delegate_of_theirs)
 }
 END_TEST
 
-static void add_delegate_tests(Suite *suite, bool newest)
+int main(void)
 {
+	bool newest = peer_is_at(getenv("CNI_PEER_DIR"));
+	Suite *suite = suite_create("delegate");
 	TCase *tc = tcase_create("delegate");
 
 	tcase_add_checked_fixture(tc, world_setup, world_teardown);
@@ -117,4 +121,5 @@ static void add_delegate_tests(Suite *suite, bool newest)
 	if (newest)
 		tcase_add_loop_test(tc, delegate_of_theirs, 0, N_VERSIONS);
 	suite_add_tcase(suite, tc);
+	return peer_main(suite);
 }

@@ -1,0 +1,135 @@
+/*
+ * What a call does, by strace: programs that it starts, netlink messages that it sends, dumps among them;
+ * and its system calls one by one, so that it can be killed at each.
+ */
+#ifndef TESTS_TRACE_H
+#define TESTS_TRACE_H
+
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRACE "/run/trace"
+/** Leak detection cannot work in a traced process. */
+#define NO_LEAK_CHECK "env ASAN_OPTIONS=detect_leaks=0 "
+
+/** What was seen in a trace. */
+struct seen {
+	int programs; /* started, the plugin itself among them */
+	int requests; /* netlink messages sent, those that frame a batch of nf_tables included */
+	int dumps; /* those that ask for a whole table */
+	const char *dump; /* the last one */
+};
+
+/* Count the messages of one sendmsg or sendto; numbers are printed raw. */
+static inline void count_messages(const char *line, struct seen *s)
+{
+	static const char mark[] = "nlmsg_flags=";
+
+	for (const char *p = strstr(line, mark); p; p = strstr(p, mark)) {
+		unsigned long flags;
+
+		p += strlen(mark);
+		flags = strtoul(p, NULL, 0);
+		s->requests++;
+		if ((flags & 0x300) == 0x300) { /* NLM_F_DUMP */
+			s->dumps++;
+			s->dump = fmt("%.400s", line);
+		}
+	}
+}
+
+/** Call, which has to succeed, and watch it. */
+static inline struct seen look(struct call c)
+{
+	struct seen s = { .dump = "" };
+	char *line = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	c.wrapper = NO_LEAK_CHECK "strace -f -X raw -v -s 65536 -o " TRACE
+				  " -e trace=execve,execveat,sendmsg,sendto,sendmmsg";
+	call_ok(c);
+	f = fopen(TRACE, "r");
+	ck_assert_ptr_nonnull(f);
+	while (getline(&line, &size, f) > 0) {
+		if (strstr(line, " execve"))
+			s.programs++;
+		if (strstr(line, " send"))
+			count_messages(line, &s);
+	}
+	free(line);
+	fclose(f);
+	return s;
+}
+
+#define MAX_POINTS 1000
+
+/** A system call of a program: the `k`th (from 1) of this name, which is how strace counts. */
+struct point {
+	char name[24];
+	int k;
+	char line[160]; /**< of the trace */
+};
+
+/**
+ * Call, which has to succeed, and list its system calls.
+ * @param options  of strace, as "-e trace=write"
+ * @return how many there are
+ */
+static inline int trace_points(struct call c, const char *options, struct point points[MAX_POINTS])
+{
+	char *line = NULL;
+	size_t size = 0;
+	int n = 0;
+	FILE *f;
+
+	c.wrapper = fmt(NO_LEAK_CHECK "strace -o " TRACE " %s", options);
+	call_ok(c);
+	f = fopen(TRACE, "r");
+	ck_assert_ptr_nonnull(f);
+	while (getline(&line, &size, f) > 0) {
+		struct point *p = &points[n];
+
+		if (strncmp(line, "+++", 3) == 0 || strncmp(line, "---", 3) == 0 ||
+		    strstr(line, "= ? ERESTART"))
+			continue; /* a call that the kernel begins anew is one call */
+		ck_assert_int_lt(n, MAX_POINTS);
+		snprintf(p->name, sizeof(p->name), "%.*s", (int)strcspn(line, "("), line);
+		snprintf(p->line, sizeof(p->line), "%s", line);
+		p->k = 1;
+		for (int i = 0; i < n; i++)
+			p->k += strcmp(points[i].name, p->name) == 0;
+		n++;
+	}
+	free(line);
+	fclose(f);
+	return n;
+}
+
+/** @return index of the first call whose line has this text; n if none has */
+static inline int first_point(const struct point *points, int n, const char *text)
+{
+	int i = 0;
+
+	while (i < n && !strstr(points[i].line, text))
+		i++;
+	return i;
+}
+
+/** Call, and kill the program (SIGKILL) at a point. */
+static inline void kill_at(struct call c, const struct point *p)
+{
+	struct reply r;
+
+	c.wrapper = fmt(NO_LEAK_CHECK "strace -o " TRACE " -e trace=%s -e "
+				      "inject=%s:signal=KILL:when=%d",
+			p->name, p->name, p->k);
+	r = call(c);
+	ck_assert_msg(r.status == 128 + 9, "%s was not killed at %s: exit status %d, %s%s",
+		      c.command, p->line, r.status, r.out, r.err);
+}
+
+#endif
