@@ -6,6 +6,7 @@
 #include "delegate.h"
 #include "ends.h"
 #include "iface_check.h"
+#include "vlan_gateway.h"
 
 #include <errno.h>
 #include <string.h>
@@ -40,10 +41,69 @@ static int bridge_check_bridge(struct cni_nl *host, const struct bridge_conf *c,
 	return 0;
 }
 
+/* What a port is beyond what was asked for is somebody else's doing, and no fault. */
+static int bridge_check_flags(const struct bridge_conf *c, const struct cni_link *end,
+			      struct cni_error *err)
+{
+	bool hairpin = c->port.hairpin && !end->port.hairpin;
+
+	if (!hairpin && (!c->port.isolated || end->port.isolated))
+		return 0;
+	return cni_fail(err, CNI_E_INTERNAL, 0,
+			"Interface %s configured %s true doesn't match current state: false",
+			end->name, hairpin ? "hairpinMode" : "portIsolation");
+}
+
+/* The first VLAN that a port has too much or too little; 0 = none. */
+static unsigned int bridge_odd_vlan(const struct cni_vlan_port *want,
+				    const struct cni_brport_vlans *have, unsigned int default_vlan)
+{
+	for (unsigned int id = CNI_VLAN_FIRST; id <= CNI_VLAN_LAST; id++) {
+		bool tagged = cni_vlan_set_has(&want->tagged, id);
+
+		/* The Go plugins before 1.8 let every port stay in the default VLAN. */
+		if (id == default_vlan && id != want->native && !tagged)
+			continue;
+		if (tagged != cni_vlan_set_has(&have->tagged, id) ||
+		    (id == want->native) != cni_vlan_set_has(&have->untagged, id))
+			return id;
+	}
+	return want->native == have->native ? 0 : want->native;
+}
+
+static int bridge_check_vlans(struct cni_nl *host, const struct bridge_conf *c,
+			      const struct cni_link *br, const struct cni_link *end,
+			      struct cni_error *err)
+{
+	struct cni_brport_vlans have;
+	unsigned int odd;
+	int r;
+
+	if (c->port.vlans.native == 0)
+		return 0;
+	r = bridge_check_filtering(c, br, err);
+	if (r < 0)
+		return r;
+	r = cni_brport_get_vlans(host, end->index, &have);
+	if (r == -EOPNOTSUPP)
+		return 0; /* an old kernel cannot tell */
+	if (r < 0)
+		return cni_nl_fail(host, err, r, "failed to list the VLANs of \"%s\"", end->name);
+	odd = bridge_odd_vlan(&c->port.vlans, &have, br->bridge.default_vlan);
+	if (odd == 0)
+		return 0;
+	r = cni_fail(err, CNI_E_INTERNAL, 0,
+		     "VLANs of bridge port %s don't match the configuration", end->name);
+	cni_error_detail(err, "VLAN %u of %s is not what \"vlan\" and \"vlanTrunk\" ask for", odd,
+			 end->name);
+	return r;
+}
+
 /* The other end of the container's veth: in the result, and a port of the bridge. */
 static int bridge_check_port(const struct cni_args *args, struct cni_nl *host,
-			     const struct cni_result *prev, const struct cni_link *br,
-			     const struct cni_link *cont, struct cni_error *err)
+			     const struct bridge_conf *c, const struct cni_result *prev,
+			     const struct cni_link *br, const struct cni_link *cont,
+			     struct cni_error *err)
 {
 	const struct cni_iface *entry;
 	struct cni_link end;
@@ -63,7 +123,18 @@ static int bridge_check_port(const struct cni_args *args, struct cni_nl *host,
 		return cni_fail(err, CNI_E_INTERNAL, 0,
 				"Interface %s Mac doesn't match: %s not found", end.name,
 				entry->mac);
-	return 0;
+	r = bridge_check_flags(c, &end, err);
+	return r < 0 ? r : bridge_check_vlans(host, c, br, &end, err);
+}
+
+/* The link that carries the addresses of a VLAN's gateway. */
+static int bridge_check_gateway(struct cni_nl *host, const struct bridge_conf *c,
+				const struct cni_link *br, const struct cni_result *prev,
+				struct cni_error *err)
+{
+	if (!c->is_gw || !c->vlan || prev->n_ips == 0)
+		return 0;
+	return cni_vlan_gateway_check(host, br, (unsigned int)c->vlan, err);
 }
 
 int bridge_check(const struct cni_args *args, struct cni_error *err)
@@ -92,6 +163,9 @@ int bridge_check(const struct cni_args *args, struct cni_error *err)
 	r = cni_check_link(args, &e.sbox, "veth", &prev, &cont, err);
 	if (r < 0)
 		return r;
-	r = bridge_check_port(args, &e.host, &prev, &br, &cont, err);
+	r = bridge_check_port(args, &e.host, &c, &prev, &br, &cont, err);
+	if (r < 0)
+		return r;
+	r = bridge_check_gateway(&e.host, &c, &br, &prev, err);
 	return r < 0 ? r : cni_check_addresses(&e.sbox, &cont, &prev, err);
 }
