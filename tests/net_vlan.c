@@ -28,8 +28,9 @@ static bool kernel_filters_vlans(void)
 
 static const char *host_end(const char *container)
 {
-	return sh("ip -o link | grep -o 'veth[0-9a-f]*@if%s:' | cut -d@ -f1",
-		  sh_in(container, "cat /sys/class/net/eth0/ifindex"));
+	return sh("ip -o link show type veth | grep 'link-netns %s$' | "
+		  "sed 's/^[0-9]*: //; s/@.*//'",
+		  container);
 }
 
 /* ---- VLANs where they can't be ---- */
