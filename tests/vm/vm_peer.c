@@ -44,14 +44,15 @@ static const struct {
 /* What a call has made of links, addresses and VLANs; what is random becomes a word. */
 static const char *state(void)
 {
-	return sh("{ bridge -c vlan show | "
+	return sh("{ bridge vlan show | "
 		  "awk 'NR > 1 { if (/^[a-z]/) p = $1; sub(/^[^ ]* +/, \"\"); print \"vlan\", p, "
 		  "$0 }'; "
 		  "ip -o -d link show type bridge | grep -o 'vlan_filtering.*default_pvid [0-9]*'; "
 		  "ip -o -d link show type veth | grep -o 'mtu.*\\|hairpin o[nf]*\\|isolated "
 		  "o[nf]*'; "
 		  "ip -o addr | awk '{ print $2, $4 }'; ip netns exec c1 ip -o link show eth0; } | "
-		  "sed -E 's/veth[0-9a-f]{8}/veth/g; s/([0-9a-f]{2}:){5}[0-9a-f]{2}/mac/g; "
+		  "sed -E 's/veth[0-9a-f]{8}/veth/g; s/8000\\.[0-9a-f:]+/id/g; "
+		  "s/[a-z_]+timer +[0-9.]+//g; s/([0-9a-f]{2}:){5}[0-9a-f]{2}/mac/g; "
 		  "s/qlen [0-9]+//; s/state [A-Z]+//; s/link-netns.*//; s/^[0-9]+: //; "
 		  "s/@if[0-9]+//; "
 		  "s/vlan_default_pvid/pvid/; s/ +/ /g; s/[ \\\\]*$//; s/promiscuity [0-9]+//' | "
