@@ -23,10 +23,10 @@ static int make_room(const struct cni_gateway *gw, const struct cni_prefix *want
 	char text[CNI_PREFIX_STRLEN];
 	int r;
 
-	r = cni_addr_list(gw->host, gw->link->index, want->ip.family, &have);
+	r = cni_addr_list(gw->host, gw->link.index, want->ip.family, &have);
 	if (r < 0)
 		return cni_nl_fail(gw->host, err, r, "failed to list addresses of \"%s\"",
-				   gw->link->name);
+				   gw->link.name);
 	for (size_t i = 0; i < have.n; i++)
 		if (have.item[i].len == want->len && !cni_ip_cmp(&have.item[i].ip, &want->ip))
 			return 1;
@@ -35,17 +35,17 @@ static int make_room(const struct cni_gateway *gw, const struct cni_prefix *want
 			continue;
 		if (!gw->force) {
 			cni_fail(err, CNI_E_INTERNAL, 0,
-				 "failed to set bridge addr: \"%s\" already has an IP address "
+				 "failed to set %s: \"%s\" already has an IP address "
 				 "different from %s",
-				 gw->link->name, cni_prefix_format(want, text));
+				 gw->what, gw->link.name, cni_prefix_format(want, text));
 			cni_error_detail(err, "it has %s; \"forceAddress\": true replaces it",
 					 cni_prefix_format(&have.item[i], text));
 			return -EEXIST;
 		}
-		r = cni_addr_del(gw->host, gw->link->index, &have.item[i]);
+		r = cni_addr_del(gw->host, gw->link.index, &have.item[i]);
 		if (r < 0 && r != -EADDRNOTAVAIL)
-			return cni_nl_fail(gw->host, err, r, "failed to set bridge addr: remove %s",
-					   cni_prefix_format(&have.item[i], text));
+			return cni_nl_fail(gw->host, err, r, "failed to set %s: remove %s",
+					   gw->what, cni_prefix_format(&have.item[i], text));
 	}
 	return 0;
 }
@@ -55,14 +55,14 @@ static int add_failed(const struct cni_gateway *gw, const struct cni_prefix *wan
 {
 	char text[CNI_PREFIX_STRLEN];
 
-	cni_nl_fail(gw->host, err, r, "failed to set bridge addr: add %s to \"%s\"",
-		    cni_prefix_format(want, text), gw->link->name);
+	cni_nl_fail(gw->host, err, r, "failed to set %s: add %s to \"%s\"", gw->what,
+		    cni_prefix_format(want, text), gw->link.name);
 	if (want->ip.family == AF_INET6 && (r == -EACCES || r == -EOPNOTSUPP))
 		cni_error_detail(
 			err,
 			"IPv6 is off: net.ipv6.conf.%s.disable_ipv6 is 1, or ipv6.disable=1 "
 			"is on the kernel's command line",
-			gw->link->name);
+			gw->link.name);
 	return r;
 }
 
@@ -73,7 +73,7 @@ static int ensure_address(const struct cni_gateway *gw, bool bare, const struct 
 	int r = 0;
 
 	if (!bare) {
-		r = cni_addr_present(gw->host, gw->link->index, gw->link->name, want);
+		r = cni_addr_present(gw->host, gw->link.index, gw->link.name, want);
 		if (r < 0)
 			return add_failed(gw, want, r, err);
 		if (r == 0)
@@ -81,12 +81,12 @@ static int ensure_address(const struct cni_gateway *gw, bool bare, const struct 
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
-	r = cni_addr_add(gw->host, gw->link->index, want, flags);
+	r = cni_addr_add(gw->host, gw->link.index, want, flags);
 	if (r < 0 && r != -EEXIST) /* another ADD may have been faster */
 		return add_failed(gw, want, r, err);
 	/* A bridge that somebody else made floats with its ports' MACs until it is told its own. */
-	r = gw->bare ? 0 : cni_link_set_mac(gw->host, gw->link->index, gw->link->mac);
-	return r < 0 ? cni_nl_fail(gw->host, err, r, "failed to set MAC of \"%s\"", gw->link->name)
+	r = gw->bare ? 0 : cni_link_set_mac(gw->host, gw->link.index, gw->link.mac);
+	return r < 0 ? cni_nl_fail(gw->host, err, r, "failed to set MAC of \"%s\"", gw->link.name)
 		     : 0;
 }
 

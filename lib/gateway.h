@@ -11,7 +11,8 @@
 /** The link that carries the gateway's addresses. */
 struct cni_gateway {
 	struct cni_nl *host; /**< borrowed; socket in the process's own namespace */
-	const struct cni_link *link; /**< borrowed; up */
+	struct cni_link link; /**< up */
+	const char *what; /**< borrowed; what is being set, for messages: "bridge addr" */
 	bool bare; /**< just made by us: has no address yet, and its MAC is fixed */
 	bool force; /**< replace an address that is in the way, instead of failing */
 };

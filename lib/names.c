@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 static bool is_alnum(char c)
 {
@@ -115,6 +117,16 @@ int cni_owner_comment(const char *net, const char *containerid, const char *ifna
 	append_plain(ret, ", id: ");
 	append_plain(ret, containerid);
 	return 0;
+}
+
+void cni_veth_name(char ret[static CNI_VETH_NAME_LEN])
+{
+	uint32_t v = 0;
+
+	/* A collision is found by the kernel and tried again, so weak numbers do no harm. */
+	if (getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
+		v = (uint32_t)getpid() * 2654435761u;
+	snprintf(ret, CNI_VETH_NAME_LEN, "veth%08x", v);
 }
 
 /* ---- the host end of an attachment ---- */

@@ -44,6 +44,9 @@ int cni_owner_comment(const char *net, const char *containerid, const char *ifna
 
 /** Room for a host end's name: "veth", 8 hex digits, NUL. */
 #define CNI_VETH_NAME_LEN 13
+/** Make a name for a link of the host that belongs to no attachment: "veth" and 8 random hex digits. */
+void cni_veth_name(char ret[static CNI_VETH_NAME_LEN]);
+
 /** Names that an attachment's host end may have: another one if the first is taken by somebody else. */
 #define CNI_PORT_NAMES 2
 /** Room for an interface alias: what the kernel takes at most, and the NUL (linux/if.h IFALIASZ). */

@@ -11,7 +11,6 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/route/link.h>
-#include <netlink/route/link/bridge.h>
 #include <netlink/route/link/veth.h>
 #include <string.h>
 #include <sys/random.h>
@@ -21,12 +20,54 @@ CNI_AUTO(naddr, struct nl_addr *, nl_addr_put)
 
 /* ---- looking up ---- */
 
+static void read_bridge(struct nlattr *data, struct cni_link *link)
+{
+	struct nlattr *tb[IFLA_BR_MAX + 1];
+
+	if (nla_parse_nested(tb, IFLA_BR_MAX, data, NULL) < 0)
+		return;
+	link->bridge.knows_vlans = tb[IFLA_BR_VLAN_DEFAULT_PVID];
+	if (tb[IFLA_BR_VLAN_FILTERING])
+		link->bridge.filters_vlans = nla_get_u8(tb[IFLA_BR_VLAN_FILTERING]);
+	if (tb[IFLA_BR_VLAN_DEFAULT_PVID])
+		link->bridge.default_vlan = nla_get_u16(tb[IFLA_BR_VLAN_DEFAULT_PVID]);
+}
+
+static void read_vlan(struct nlattr *data, struct cni_link *link)
+{
+	struct nlattr *id = nla_find(nla_data(data), nla_len(data), IFLA_VLAN_ID);
+
+	if (id)
+		link->vlan = nla_get_u16(id);
+}
+
+static void read_port(struct nlattr *data, struct cni_link *link)
+{
+	struct nlattr *tb[IFLA_BRPORT_MAX + 1];
+
+	if (nla_parse_nested(tb, IFLA_BRPORT_MAX, data, NULL) < 0)
+		return;
+	if (tb[IFLA_BRPORT_MODE])
+		link->port.hairpin = nla_get_u8(tb[IFLA_BRPORT_MODE]);
+	if (tb[IFLA_BRPORT_ISOLATED])
+		link->port.isolated = nla_get_u8(tb[IFLA_BRPORT_ISOLATED]);
+}
+
 static void read_info(struct nlattr *info, struct cni_link *link)
 {
-	struct nlattr *kind = info ? nla_find(nla_data(info), nla_len(info), IFLA_INFO_KIND) : NULL;
+	struct nlattr *tb[IFLA_INFO_MAX + 1];
 
-	if (kind)
-		nla_strlcpy(link->kind, kind, sizeof(link->kind));
+	if (!info || nla_parse_nested(tb, IFLA_INFO_MAX, info, NULL) < 0)
+		return;
+	if (tb[IFLA_INFO_KIND])
+		nla_strlcpy(link->kind, tb[IFLA_INFO_KIND], sizeof(link->kind));
+	if (tb[IFLA_INFO_DATA] && strcmp(link->kind, "bridge") == 0)
+		read_bridge(tb[IFLA_INFO_DATA], link);
+	if (tb[IFLA_INFO_DATA] && strcmp(link->kind, "vlan") == 0)
+		read_vlan(tb[IFLA_INFO_DATA], link);
+	if (tb[IFLA_INFO_SLAVE_DATA] && tb[IFLA_INFO_SLAVE_KIND] &&
+	    strcmp(nla_get_string(tb[IFLA_INFO_SLAVE_KIND]), "bridge") == 0)
+		read_port(tb[IFLA_INFO_SLAVE_DATA], link);
 }
 
 static int read_link(struct nlmsghdr *nlh, void *ctx)
@@ -183,6 +224,17 @@ int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags, unsigne
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
 
+int cni_link_set_master(struct cni_nl *nl, int index, int master)
+{
+	struct ifinfomsg ifi = { .ifi_index = index };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+
+	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_u32(msg, IFLA_MASTER, (uint32_t)master) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
 int cni_link_set_mac(struct cni_nl *nl, int index, const uint8_t mac[static CNI_MAC_LEN])
 {
 	struct ifinfomsg ifi = { .ifi_index = index };
@@ -226,39 +278,40 @@ static int set_mac(struct rtnl_link *link, const uint8_t mac[static CNI_MAC_LEN]
 	return 0;
 }
 
-int cni_bridge_create(struct cni_nl *nl, const char *name, unsigned int mtu)
+int cni_link_random_mac(uint8_t ret[static CNI_MAC_LEN])
 {
-	cni_auto(link) struct rtnl_link *link = rtnl_link_bridge_alloc();
-	uint8_t mac[CNI_MAC_LEN];
-
-	if (!link)
-		return -ENOMEM;
-	if (getrandom(mac, sizeof(mac), 0) != (ssize_t)sizeof(mac))
+	if (getrandom(ret, CNI_MAC_LEN, 0) != CNI_MAC_LEN)
 		return -EAGAIN;
-	mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02); /* unicast, locally administered */
-	rtnl_link_set_name(link, name);
-	if (mtu)
-		rtnl_link_set_mtu(link, mtu);
-	return set_mac(link, mac) < 0 ? -ENOMEM : create(nl, link);
+	ret[0] = (uint8_t)((ret[0] & 0xfc) | 0x02);
+	return 0;
 }
 
-/* By RTM_NEWLINK of an existing link: RTM_SETLINK of the bridge family takes no name, only an index. */
-int cni_bridge_port_set_hairpin(struct cni_nl *nl, const char *port, bool on)
+/* libnl-route knows nothing of a bridge's VLANs, so this one is put together here. */
+int cni_bridge_create(struct cni_nl *nl, const char *name, unsigned int mtu, bool filter_vlans)
 {
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+	cni_auto(msg) struct nl_msg *msg =
+		nlmsg_alloc_simple(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	struct nlattr *info, *data;
+	uint8_t mac[CNI_MAC_LEN];
+	int r = cni_link_random_mac(mac);
 
+	if (r < 0)
+		return r;
 	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
-	    nla_put_string(msg, IFLA_IFNAME, port) < 0)
+	    nla_put_string(msg, IFLA_IFNAME, name) < 0 ||
+	    nla_put(msg, IFLA_ADDRESS, CNI_MAC_LEN, mac) < 0 ||
+	    (mtu && nla_put_u32(msg, IFLA_MTU, mtu) < 0))
 		return -ENOMEM;
 	info = nla_nest_start(msg, IFLA_LINKINFO);
-	if (!info || nla_put_string(msg, IFLA_INFO_SLAVE_KIND, "bridge") < 0)
+	if (!info || nla_put_string(msg, IFLA_INFO_KIND, "bridge") < 0)
 		return -ENOMEM;
-	data = nla_nest_start(msg, IFLA_INFO_SLAVE_DATA);
-	if (!data || nla_put_u8(msg, IFLA_BRPORT_MODE, on) < 0)
-		return -ENOMEM;
-	nla_nest_end(msg, data);
+	if (filter_vlans) {
+		data = nla_nest_start(msg, IFLA_INFO_DATA);
+		if (!data || nla_put_u8(msg, IFLA_BR_VLAN_FILTERING, 1) < 0)
+			return -ENOMEM;
+		nla_nest_end(msg, data);
+	}
 	nla_nest_end(msg, info);
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
@@ -277,7 +330,8 @@ int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec)
 	if (spec->bridge)
 		rtnl_link_set_master(host, spec->bridge);
 	rtnl_link_set_name(peer, spec->ifname);
-	rtnl_link_set_ns_fd(peer, spec->netns_fd);
+	if (spec->netns_fd >= 0)
+		rtnl_link_set_ns_fd(peer, spec->netns_fd);
 	if (spec->mtu) {
 		rtnl_link_set_mtu(host, spec->mtu);
 		rtnl_link_set_mtu(peer, spec->mtu);

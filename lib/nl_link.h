@@ -22,11 +22,21 @@ struct cni_link {
 	uint8_t mac[CNI_MAC_LEN];
 	unsigned int mtu; /**< bytes */
 	int master; /**< index of the bridge it is a port of; 0 = none */
-	int peer; /**< veth: index of the other end, in its namespace; 0 = none */
+	int peer; /**< veth: index of the other end, in its namespace; 0 = none. vlan: of the link below */
 	int peer_nsid; /**< id of that namespace as seen from here; -1 = the link's own */
 	uint8_t operstate; /**< IF_OPER_* (RFC 2863) */
 	uint32_t group;
 	char alias[CNI_ALIAS_LEN]; /**< "" = none */
+	struct {
+		bool knows_vlans; /**< the kernel can filter VLANs (CONFIG_BRIDGE_VLAN_FILTERING) */
+		bool filters_vlans; /**< and does so here */
+		unsigned int default_vlan; /**< native VLAN of new ports; 0 = none */
+	} bridge; /**< of a bridge */
+	unsigned int vlan; /**< of a vlan link: its id */
+	struct {
+		bool hairpin; /**< sends frames back where they came from */
+		bool isolated; /**< exchanges no frames with other isolated ports */
+	} port; /**< of a port of a bridge */
 };
 
 /** @return 0 and @p ret; -ENODEV if there is no such link */
@@ -64,6 +74,9 @@ int cni_link_del_index(struct cni_nl *nl, int index) cni_must_check;
 int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags,
 		       unsigned int mask) cni_must_check;
 
+/** Make it a port of a bridge. @param master  index of the bridge. @return 0; negative errno */
+int cni_link_set_master(struct cni_nl *nl, int index, int master) cni_must_check;
+
 /** Set the MAC; one that was set is kept by a bridge. @return 0; negative errno */
 int cni_link_set_mac(struct cni_nl *nl, int index,
 		     const uint8_t mac[static CNI_MAC_LEN]) cni_must_check;
@@ -72,23 +85,25 @@ int cni_link_set_mac(struct cni_nl *nl, int index,
 int cni_link_label(struct cni_nl *nl, const char *name, uint32_t group,
 		   const char *alias) cni_must_check;
 
+/** Make up a MAC: unicast, locally administered. @return 0; -EAGAIN */
+int cni_link_random_mac(uint8_t ret[static CNI_MAC_LEN]) cni_must_check;
+
 /**
- * Create a bridge, set up, with its MAC fixed in the same message: a bridge whose MAC was set keeps
+ * Create a bridge, with its MAC fixed in the same message: a bridge whose MAC was set keeps
  * it when ports come and go, and udev leaves it alone.
  *
- * @param mtu  bytes; 0 = kernel default
- * @return 0; -EEXIST if a link of that name exists
+ * @param mtu          bytes; 0 = kernel default
+ * @param filter_vlans keep VLANs apart
+ * @return 0; -EEXIST if a link of that name exists; -EOPNOTSUPP if the kernel cannot filter VLANs
  */
-int cni_bridge_create(struct cni_nl *nl, const char *name, unsigned int mtu) cni_must_check;
-
-/** Let a bridge port send frames back where they came from, or not. @return 0; negative errno */
-int cni_bridge_port_set_hairpin(struct cni_nl *nl, const char *port, bool on) cni_must_check;
+int cni_bridge_create(struct cni_nl *nl, const char *name, unsigned int mtu,
+		      bool filter_vlans) cni_must_check;
 
 /** A veth pair to be made. */
 struct cni_veth_spec {
 	const char *host_name; /**< host end, 1..15 bytes */
 	const char *ifname; /**< container end, 1..15 bytes */
-	int netns_fd; /**< where the container end is born */
+	int netns_fd; /**< where the container end is born; -1 = where the host end is */
 	int bridge; /**< index of the bridge that the host end joins; 0 = none */
 	unsigned int mtu; /**< bytes, both ends; 0 = kernel default */
 	const uint8_t *mac; /**< container end, 6 bytes; NULL = random */

@@ -104,6 +104,14 @@ int cni_port_wait(struct cni_port *port, struct cni_error *err)
 	return r;
 }
 
+int cni_port_look(struct cni_port *port, struct cni_error *err)
+{
+	int r = cni_link_get(port->host, port->host_name, &port->host_end);
+
+	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to lookup \"%s\"", port->host_name)
+		     : 0;
+}
+
 int cni_port_finish(struct cni_port *port, struct cni_error *err)
 {
 	int r = cni_link_label(port->host, port->host_name, 0, port->id->alias);

@@ -74,6 +74,12 @@ int cni_port_gc(struct cni_nl *host, const struct cni_args *args,
 int cni_port_wait(struct cni_port *port, struct cni_error *err) cni_must_check;
 
 /**
+ * Read the host end as it is, without waiting for anything.
+ * @return 0 and port->host_end; negative errno
+ */
+int cni_port_look(struct cni_port *port, struct cni_error *err) cni_must_check;
+
+/**
  * The attachment is live from here on. Last of all: an ADD that is killed before has to be cleared up
  * by the next one.
  * @return 0; negative errno

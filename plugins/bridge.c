@@ -13,11 +13,12 @@
 #include "port.h"
 #include "spoof.h"
 #include "sysctl.h"
+#include "vlan_gateway.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Places in the result's list of interfaces. */
+/* Places in the result's list of interfaces; a VLAN's gateway comes last. */
 enum { RESULT_BRIDGE, RESULT_HOST, RESULT_CONTAINER };
 
 static int bridge_identify(const struct cni_args *args, struct cni_port_id *ret,
@@ -30,6 +31,40 @@ static int bridge_identify(const struct cni_args *args, struct cni_port_id *ret,
 
 /* ---- ADD, step by step ---- */
 
+static const char *bridge_vlan_key(const struct bridge_conf *c)
+{
+	return c->vlan ? "vlan" : "vlanTrunk";
+}
+
+static void bridge_blame_kernel(const struct bridge_conf *c, struct cni_error *err)
+{
+	cni_error_detail(err,
+			 "\"%s\" needs a kernel with VLANs of bridges "
+			 "(CONFIG_BRIDGE_VLAN_FILTERING)",
+			 bridge_vlan_key(c));
+}
+
+/* It is not switched over: tagged frames of its other ports would stop passing, and they are not ours. */
+int bridge_check_filtering(const struct bridge_conf *c, const struct cni_link *br,
+			   struct cni_error *err)
+{
+	if (c->port.vlans.native == 0 || br->bridge.filters_vlans)
+		return 0;
+	cni_fail(err, CNI_E_INTERNAL, 0,
+		 "bridge \"%s\" does not filter VLANs, so \"%s\" would keep nothing apart",
+		 br->name, bridge_vlan_key(c));
+	if (!br->bridge.knows_vlans)
+		bridge_blame_kernel(c, err);
+	else
+		cni_error_detail(
+			err,
+			"`ip link set %s type bridge vlan_filtering 1` switches it on for all "
+			"ports; a network without VLANs that may be the first to make this "
+			"bridge does so with \"vlanTrunk\": []",
+			br->name);
+	return -EOPNOTSUPP;
+}
+
 /* The bridge, up. Shared by all containers, so never undone; `created` tells that it is bare. */
 static int bridge_ensure(struct cni_nl *host, const struct bridge_conf *c, struct cni_link *br,
 			 bool *created, struct cni_error *err)
@@ -41,21 +76,27 @@ static int bridge_ensure(struct cni_nl *host, const struct bridge_conf *c, struc
 	*created = false;
 	r = cni_link_get(host, c->bridge, br);
 	if (r == -ENODEV) {
-		r = cni_bridge_create(host, c->bridge, c->mtu > 0 ? (unsigned int)c->mtu : 0);
+		r = cni_bridge_create(host, c->bridge, c->mtu > 0 ? (unsigned int)c->mtu : 0,
+				      c->filter_vlans);
 		*created = r == 0;
 		if (r == 0 || r == -EEXIST)
 			r = cni_link_get(host, c->bridge, br);
 	}
-	if (r < 0)
-		return cni_nl_fail(host, err, r,
-				   "failed to create bridge \"%s\": could not add \"%s\"",
-				   c->bridge, c->bridge);
+	if (r < 0) {
+		cni_nl_fail(host, err, r, "failed to create bridge \"%s\": could not add \"%s\"",
+			    c->bridge, c->bridge);
+		if (r == -EOPNOTSUPP && c->filter_vlans)
+			bridge_blame_kernel(c, err);
+		return r;
+	}
 	if (strcmp(br->kind, "bridge") != 0)
 		return cni_invalid(
 			err,
 			"failed to create bridge \"%s\": \"%s\" already exists but is not a bridge",
 			c->bridge, c->bridge);
-	r = *created ? 0 : cni_mtu_check_port(host, br, c->mtu, err);
+	r = bridge_check_filtering(c, br, err);
+	if (r == 0 && !*created)
+		r = cni_mtu_check_port(host, br, c->mtu, err);
 	if (r < 0)
 		return r;
 	cni_sysctl_init(&accept_ra, "0", false, "ipv6/conf/%s/accept_ra", c->bridge);
@@ -115,10 +156,20 @@ static int bridge_add_port(const struct cni_args *args, struct cni_ends *e,
 			cni_fail(err, CNI_E_INTERNAL, 0,
 				 "container veth name (\"%s\") already exists", args->ifname);
 	}
-	if (r < 0 || !c->hairpin)
-		return r;
-	r = cni_bridge_port_set_hairpin(&e->host, port->host_name, true);
-	return r < 0 ? cni_nl_fail(&e->host, err, r, "failed to set hairpin mode of \"%s\"",
+	return r;
+}
+
+/* Before the container's end is up, so that no frame passes another way. */
+static int bridge_set_port(const struct bridge_conf *c, const struct cni_link *br,
+			   const struct cni_port *port, struct cni_error *err)
+{
+	struct cni_nl *host = port->host;
+	int r;
+
+	if (!cni_brport_is_special(&c->port))
+		return 0;
+	r = cni_brport_set(host, port->cont_end.peer, &c->port, br->bridge.default_vlan);
+	return r < 0 ? cni_nl_fail(host, err, r, "failed to set up bridge port \"%s\"",
 				   port->host_name)
 		     : 0;
 }
@@ -192,15 +243,15 @@ static int bridge_masquerade(const struct cni_args *args, const struct cni_resul
 }
 
 /* The interfaces of the result. A bridge that is not of our making may have changed its MAC. */
-static int bridge_list_ifaces(const struct cni_args *args, struct cni_nl *host, struct cni_link *br,
-			      bool bare, const struct cni_port *port, struct cni_result *res,
-			      struct cni_error *err)
+static int bridge_list_ifaces(const struct cni_args *args, struct cni_link *br, bool made,
+			      const struct cni_port *port, const struct cni_gateway *gw,
+			      struct cni_result *res, struct cni_error *err)
 {
 	char mac[CNI_MAC_STRLEN];
-	int r = bare ? 0 : cni_link_get_index(host, br->index, br);
+	int r = made ? 0 : cni_link_get_index(port->host, br->index, br);
 
 	if (r < 0)
-		return cni_nl_fail(host, err, r, "failed to lookup bridge");
+		return cni_nl_fail(port->host, err, r, "failed to lookup bridge");
 	r = cni_result_add_iface(res, br->name, cni_mac_format(br->mac, mac), NULL);
 	if (r == 0)
 		r = cni_result_add_iface(res, port->host_name,
@@ -208,6 +259,9 @@ static int bridge_list_ifaces(const struct cni_args *args, struct cni_nl *host, 
 	if (r == 0)
 		r = cni_result_add_iface(res, args->ifname, cni_mac_format(port->cont_end.mac, mac),
 					 args->netns);
+	if (r == 0 && gw->link.index != br->index)
+		r = cni_result_add_iface(res, gw->link.name, cni_mac_format(gw->link.mac, mac),
+					 NULL);
 	return r;
 }
 
@@ -227,9 +281,24 @@ static int bridge_open_port(struct cni_ends *e, struct cni_port *port, struct cn
 	return r < 0 ? r : cni_port_wait(port, err);
 }
 
+/* The gateway's addresses are the bridge's, or those of its VLAN's own link. */
+static int bridge_ensure_gateway(const struct bridge_conf *c, struct cni_gateway *gw,
+				 const struct cni_result *res, struct cni_error *err)
+{
+	const struct cni_link br = gw->link;
+	int r = 0;
+
+	if (c->vlan) {
+		gw->what = "vlan interface for bridge with addr";
+		r = cni_vlan_gateway_ensure(gw->host, &br, (unsigned int)c->vlan,
+					    c->keep_default_vlan, &gw->link, &gw->bare, err);
+	}
+	return r < 0 ? r : cni_gateway_ensure(gw, res, err);
+}
+
 /* Layer 3: addresses of IPAM, in the container and on the bridge. */
 static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
-				const struct bridge_conf *c, const struct cni_gateway *gw,
+				const struct bridge_conf *c, struct cni_gateway *gw,
 				struct cni_port *port, struct cni_undo *undo,
 				struct cni_result *res, struct cni_error *err)
 {
@@ -249,7 +318,7 @@ static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 	r = cni_iface_configure(&e->sbox, &port->cont_end, RESULT_CONTAINER, &c->mode, res, err);
 	if (r < 0)
 		return r;
-	r = c->is_gw ? cni_gateway_ensure(gw, res, err) : 0;
+	r = c->is_gw ? bridge_ensure_gateway(c, gw, res, err) : 0;
 	if (r < 0)
 		return r;
 	return c->ip_masq ? bridge_masquerade(args, res, undo, err) : 0;
@@ -259,7 +328,7 @@ static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 static void bridge_announce(struct cni_ends *e, const struct cni_gateway *gw,
 			    const struct cni_port *port, const struct cni_result *res)
 {
-	cni_iface_forget(&e->host, gw->link->index, res);
+	cni_iface_forget(&e->host, gw->link.index, res);
 	cni_iface_announce(&e->sbox, &port->cont_end);
 }
 
@@ -275,12 +344,12 @@ static int bridge_check_reportable(const struct cni_args *args, bool layer3, str
 static int bridge_add(const struct cni_args *args, struct cni_result *res, struct cni_error *err)
 {
 	cni_auto(ends) struct cni_ends e = CNI_ENDS_INIT;
-	bool layer3 = *cni_conf_ipam_type(args);
+	bool layer3 = *cni_conf_ipam_type(args), made;
 	struct cni_port port = { 0 };
 	struct cni_port_id id;
 	struct bridge_conf c;
+	struct cni_gateway gw;
 	struct cni_link br;
-	struct cni_gateway gw = { .host = &e.host, .link = &br };
 	cni_auto(undo) struct cni_undo undo = { 0 };
 	int r;
 
@@ -296,11 +365,10 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	r = cni_ends_open(args, &e, err);
 	if (r < 0)
 		return r;
-	gw.force = c.force_address;
 	r = cni_mtu_resolve(&e.host, &c.mtu, err);
 	if (r < 0)
 		return r;
-	r = bridge_ensure(&e.host, &c, &br, &gw.bare, err);
+	r = bridge_ensure(&e.host, &c, &br, &made, err);
 	if (r < 0)
 		return r;
 	r = bridge_add_port(args, &e, &c, &br, &id, &undo, &port, err);
@@ -309,15 +377,22 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	r = c.macspoofchk ? bridge_check_spoofing(args, &port, &undo, err) : 0;
 	if (r < 0)
 		return r;
-	r = layer3 ? bridge_add_addresses(args, &e, &c, &gw, &port, &undo, res, err)
-		   : bridge_set_up(&e, &port, err);
+	r = bridge_set_port(&c, &br, &port, err);
 	if (r < 0)
 		return r;
-	r = cni_port_wait(&port, err);
+	gw = (struct cni_gateway){ .host = &e.host, .link = br, .what = "bridge addr" };
+	gw.bare = made;
+	gw.force = c.force_address;
+	r = layer3	      ? bridge_add_addresses(args, &e, &c, &gw, &port, &undo, res, err)
+	    : c.no_cont_iface ? 0
+			      : bridge_set_up(&e, &port, err);
+	if (r < 0)
+		return r;
+	r = c.no_cont_iface ? cni_port_look(&port, err) : cni_port_wait(&port, err);
 	if (r == 0 && layer3)
 		bridge_announce(&e, &gw, &port, res);
 	if (r == 0)
-		r = bridge_list_ifaces(args, &e.host, &br, gw.bare, &port, res, err);
+		r = bridge_list_ifaces(args, &br, made, &port, &gw, res, err);
 	if (r == 0)
 		r = cni_conf_apply_dns(args, res, err);
 	if (r == 0)
@@ -347,13 +422,19 @@ static void bridge_forget_neighbours(const struct cni_args *args)
 	cni_auto(result) struct cni_result prev = { 0 };
 	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
 	struct cni_error ignored = { 0 };
+	char name[IFNAMSIZ] = "";
 	struct bridge_conf c;
-	struct cni_link br;
+	struct cni_link link;
 
-	if (bridge_read_keys(args, &c, &ignored) == 0 &&
-	    cni_conf_prev_result(args, &prev, &ignored) == 0 && prev.n_ips > 0 &&
-	    cni_nl_open(&host, -1, &ignored) == 0 && cni_link_get(&host, c.bridge, &br) == 0)
-		cni_iface_forget(&host, br.index, &prev);
+	if (bridge_read_keys(args, &c, &ignored) < 0 ||
+	    cni_conf_prev_result(args, &prev, &ignored) < 0 || prev.n_ips == 0)
+		return;
+	if (c.vlan > 0 && c.vlan <= CNI_VLAN_LAST &&
+	    cni_vlan_gateway_name(c.bridge, (unsigned int)c.vlan, name) < 0)
+		return;
+	if (cni_nl_open(&host, -1, &ignored) == 0 &&
+	    cni_link_get(&host, *name ? name : c.bridge, &link) == 0)
+		cni_iface_forget(&host, link.index, &prev);
 }
 
 static int bridge_del(const struct cni_args *args, struct cni_error *err)
@@ -392,12 +473,35 @@ static int bridge_gc(const struct cni_args *args, struct cni_error *err)
 	return link < 0 ? link : spoof < 0 ? spoof : masq < 0 ? masq : ipam;
 }
 
+/* An ADD of VLANs would fail on a bridge that does not filter them. */
+static int bridge_status_vlans(const struct bridge_conf *c, struct cni_error *err)
+{
+	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
+	struct cni_link br;
+	int r;
+
+	if (c->port.vlans.native == 0)
+		return 0;
+	r = cni_nl_open(&host, -1, err);
+	if (r < 0)
+		return r;
+	r = cni_link_get(&host, c->bridge, &br);
+	if (r < 0 || strcmp(br.kind, "bridge") != 0)
+		return 0; /* not made yet; of another kind is for ADD to say */
+	r = bridge_check_filtering(c, &br, err);
+	if (r < 0)
+		err->code = CNI_E_UNAVAILABLE;
+	return r;
+}
+
 static int bridge_status(const struct cni_args *args, struct cni_error *err)
 {
 	struct bridge_conf c;
 	int r;
 
 	r = bridge_read_keys(args, &c, err);
+	if (r == 0)
+		r = bridge_status_vlans(&c, err);
 	return r < 0 ? r : cni_ipam_ask(args, CNI_STATUS, err);
 }
 

@@ -9,6 +9,7 @@
 #include "gateway.h"
 #include "iface_check.h"
 #include "masq.h"
+#include "vlan_gateway.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,6 +88,89 @@ static void bridge_check_mtu(const struct bridge_conf *c, const struct cni_link 
 		       "Interface %s has MTU %s, less than %s", end->name, have, want);
 }
 
+/* What a port is beyond what was asked for is somebody else's doing, and no fault. */
+static void bridge_check_flags(const struct bridge_conf *c, const struct cni_link *end,
+			       struct cni_faults *f)
+{
+	static const char text[] =
+		"Interface %s configured %s true doesn't match current state: false";
+
+	if (c->port.hairpin && !end->port.hairpin)
+		cni_faults_add(f, &(struct cni_fault){ "hairpin", end->name, "on", "off" }, text,
+			       end->name, "hairpinMode");
+	if (c->port.isolated && !end->port.isolated)
+		cni_faults_add(f, &(struct cni_fault){ "isolation", end->name, "on", "off" }, text,
+			       end->name, "portIsolation");
+}
+
+/* The first VLAN that a port has too much or too little; 0 = none. */
+static unsigned int bridge_odd_vlan(const struct cni_vlan_port *want,
+				    const struct cni_brport_vlans *have, unsigned int default_vlan)
+{
+	for (unsigned int id = CNI_VLAN_FIRST; id <= CNI_VLAN_LAST; id++) {
+		bool tagged = cni_vlan_set_has(&want->tagged, id);
+
+		/* The Go plugins before 1.8 let every port stay in the default VLAN. */
+		if (id == default_vlan && id != want->native && !tagged)
+			continue;
+		if (tagged != cni_vlan_set_has(&have->tagged, id) ||
+		    (id == want->native) != cni_vlan_set_has(&have->untagged, id))
+			return id;
+	}
+	return want->native == have->native ? 0 : want->native;
+}
+
+static void bridge_check_vlans(struct cni_nl *host, const struct bridge_conf *c,
+			       const struct cni_link *br, const struct cni_link *end,
+			       struct cni_faults *f)
+{
+	struct cni_brport_vlans have;
+	struct cni_error why = { 0 };
+	char odd[16];
+	int r;
+
+	if (c->port.vlans.native == 0)
+		return;
+	if (bridge_check_filtering(c, br, &why) < 0) {
+		cni_faults_add_error(f, "vlan", &why);
+		return;
+	}
+	r = cni_brport_get_vlans(host, end->index, &have);
+	if (r == -EOPNOTSUPP)
+		return; /* an old kernel cannot tell */
+	if (r < 0) {
+		cni_check_failed(f, host, r, "failed to list the VLANs of \"%s\"", end->name);
+		return;
+	}
+	snprintf(odd, sizeof(odd), "%u",
+		 bridge_odd_vlan(&c->port.vlans, &have, br->bridge.default_vlan));
+	if (strcmp(odd, "0") != 0)
+		cni_faults_add(f, &(struct cni_fault){ "vlan", end->name, odd, NULL },
+			       "VLANs of bridge port %s don't match the configuration: VLAN %s is "
+			       "not what \"vlan\" and \"vlanTrunk\" ask for",
+			       end->name, odd);
+}
+
+/* The gateway's addresses are the bridge's, or those of its VLAN's own link. */
+static void bridge_check_gateway(struct cni_nl *host, const struct bridge_conf *c,
+				 const struct cni_link *br, const struct cni_result *prev,
+				 struct cni_faults *f)
+{
+	struct cni_link link = *br;
+	struct cni_error why = { 0 };
+	char name[IFNAMSIZ];
+
+	if (!c->is_gw || prev->n_ips == 0)
+		return;
+	if (c->vlan && (cni_vlan_gateway_check(host, br, (unsigned int)c->vlan, &why) < 0 ||
+			cni_vlan_gateway_name(br->name, (unsigned int)c->vlan, name) < 0 ||
+			cni_link_get(host, name, &link) < 0)) {
+		cni_faults_add_error(f, "vlan", &why);
+		return;
+	}
+	cni_gateway_check(host, &link, prev, f);
+}
+
 /* The other end of the container's veth; `br` is NULL if there is no bridge. */
 static void bridge_check_port(struct cni_nl *host, const struct bridge_conf *c,
 			      const struct cni_result *prev, const struct cni_link *br,
@@ -116,6 +200,9 @@ static void bridge_check_port(struct cni_nl *host, const struct bridge_conf *c,
 			       entry->mac);
 	cni_check_up(&end, f);
 	bridge_check_mtu(c, &end, f);
+	bridge_check_flags(c, &end, f);
+	if (br && end.master == br->index)
+		bridge_check_vlans(host, c, br, &end, f);
 }
 
 int bridge_check(const struct cni_args *args, struct cni_error *err)
@@ -144,10 +231,11 @@ int bridge_check(const struct cni_args *args, struct cni_error *err)
 	if (cni_check_link(args, &e.sbox, "veth", &prev, &cont, &f)) {
 		bridge_check_port(&e.host, &c, &prev, has_bridge ? &br : NULL, &cont, &f);
 		cni_check_addresses(&e.sbox, &cont, &prev, &f);
-		cni_check_up(&cont, &f);
+		if (!c.no_cont_iface)
+			cni_check_up(&cont, &f);
 	}
-	if (has_bridge && c.is_gw)
-		cni_gateway_check(&e.host, &br, &prev, &f);
+	if (has_bridge)
+		bridge_check_gateway(&e.host, &c, &br, &prev, &f);
 	if (c.ip_masq && strcmp(c.masq_backend, "nftables") == 0)
 		cni_masq_check(args->name, args->containerid, args->ifname, &prev, &f);
 	return cni_faults_report(&f, err);

@@ -5,6 +5,7 @@
 #include "conf.h"
 #include "mtu.h"
 #include "names.h"
+#include "vlan_gateway.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,20 +19,39 @@ static int bridge_refuse(const char *key, const char *value, struct cni_error *e
 /* Keys whose work is not done yet are refused, never passed over in silence. */
 static int bridge_refuse_unsupported(const struct bridge_conf *c, struct cni_error *err)
 {
-	if (c->vlan != 0)
-		return bridge_refuse("vlan", "a VLAN", err);
-	if (c->vlan_trunk)
-		return bridge_refuse("vlanTrunk", "a trunk", err);
-	if (c->no_cont_iface)
-		return bridge_refuse("disableContainerInterface", "true", err);
-	if (c->isolation)
-		return bridge_refuse("portIsolation", "true", err);
 	if (c->ip_masq && strcmp(c->masq_backend, "iptables") == 0)
 		return bridge_refuse("ipMasqBackend", "\"iptables\"", err);
 	return 0;
 }
 
-static int bridge_check_values(struct bridge_conf *c, struct cni_error *err)
+/* What "vlan", "vlanTrunk" and "preserveDefaultVlan" come to. */
+static int bridge_plan_vlans(struct bridge_conf *c, struct cni_error *err)
+{
+	struct cni_vlan_set trunk = { 0 };
+	char name[IFNAMSIZ];
+	int r;
+
+	if (c->vlan < 0 || c->vlan > CNI_VLAN_LAST)
+		return cni_invalid(err, "invalid VLAN ID %lld (must be between 0 and %d)",
+				   (long long)c->vlan, CNI_VLAN_LAST);
+	r = cni_vlan_read_trunk(c->vlan_trunk, &trunk, err);
+	if (r < 0)
+		return r;
+	if (c->is_gw && c->vlan &&
+	    cni_vlan_gateway_name(c->bridge, (unsigned int)c->vlan, name) < 0)
+		return cni_invalid(
+			err,
+			"failed to create vlan interface: failed to create vlan gateway "
+			"\"%s.%lld\": bridge: with the VLAN's number, the name is longer "
+			"than %d characters",
+			c->bridge, (long long)c->vlan, IFNAMSIZ - 1);
+	c->filter_vlans = c->vlan || c->vlan_trunk;
+	c->port.vlans = cni_vlan_port_plan((unsigned int)c->vlan, &trunk, c->keep_default_vlan);
+	return 0;
+}
+
+static int bridge_check_values(const struct cni_args *args, struct bridge_conf *c,
+			       struct cni_error *err)
 {
 	struct cni_error why = { 0 };
 
@@ -42,10 +62,10 @@ static int bridge_check_values(struct bridge_conf *c, struct cni_error *err)
 				   why.msg);
 	if (cni_mtu_check(c->mtu, err) < 0)
 		return -EINVAL;
-	if (c->vlan < 0 || c->vlan > 4094)
-		return cni_invalid(err, "invalid VLAN ID %lld (must be between 0 and 4094)",
-				   (long long)c->vlan);
-	if (c->hairpin && c->promisc)
+	if (c->no_cont_iface && *cni_conf_ipam_type(args))
+		return cni_invalid(err,
+				   "cannot use IPAM when DisableContainerInterface flag is set");
+	if (c->port.hairpin && c->promisc)
 		return cni_invalid(err,
 				   "cannot set hairpin mode and promiscuous mode at the same time");
 	if (c->ip_masq && *c->masq_backend && strcmp(c->masq_backend, "nftables") != 0 &&
@@ -64,7 +84,7 @@ int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret, struc
 		{ "ipMasq", CNI_JSON_BOOL, offsetof(struct bridge_conf, ip_masq) },
 		{ "ipMasqBackend", CNI_JSON_STRING, offsetof(struct bridge_conf, masq_backend) },
 		{ "mtu", CNI_JSON_INT_OR_AUTO, offsetof(struct bridge_conf, mtu) },
-		{ "hairpinMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, hairpin) },
+		{ "hairpinMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, port.hairpin) },
 		{ "promiscMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, promisc) },
 		{ "vlan", CNI_JSON_INT, offsetof(struct bridge_conf, vlan) },
 		{ "vlanTrunk", CNI_JSON_ARRAY, offsetof(struct bridge_conf, vlan_trunk) },
@@ -76,7 +96,7 @@ int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret, struc
 		  offsetof(struct bridge_conf, no_cont_iface) },
 		{ "preserveDefaultVlan", CNI_JSON_BOOL,
 		  offsetof(struct bridge_conf, keep_default_vlan) },
-		{ "portIsolation", CNI_JSON_BOOL, offsetof(struct bridge_conf, isolation) },
+		{ "portIsolation", CNI_JSON_BOOL, offsetof(struct bridge_conf, port.isolated) },
 	};
 	int r;
 
@@ -84,9 +104,10 @@ int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret, struc
 	r = cni_conf_check_types(args, err);
 	if (r == 0)
 		r = cni_json_read(args->conf, "", fields, CNI_ARRAY_SIZE(fields), ret, err);
-	if (r < 0)
-		cni_error_prefix(err, "failed to load netconf");
 	ret->is_gw |= ret->is_default_gw;
+	if (r == 0)
+		return bridge_plan_vlans(ret, err);
+	cni_error_prefix(err, "failed to load netconf");
 	return r;
 }
 
@@ -97,7 +118,7 @@ int bridge_read(const struct cni_args *args, struct bridge_conf *ret, struct cni
 	r = bridge_read_keys(args, ret, err);
 	if (r < 0)
 		return r;
-	r = bridge_check_values(ret, err);
+	r = bridge_check_values(args, ret, err);
 	if (r < 0)
 		return r;
 	r = cni_conf_mac(args, ret->mac, err);

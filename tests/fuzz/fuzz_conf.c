@@ -3,6 +3,7 @@
  * version, the rest is the configuration. A result that is read is printed and read again.
  */
 #include "conf.h"
+#include "vlan.h"
 
 #include <assert.h>
 #include <string.h>
@@ -28,6 +29,27 @@ static void check_prev_result(const struct cni_args *args)
 	assert(cni_conf_apply_dns(args, &prev, NULL) == 0);
 }
 
+static void check_trunk(json_t *list)
+{
+	struct cni_vlan_set trunk = { 0 }, again = { 0 };
+	struct cni_vlan_run run = { 0 };
+	struct cni_vlan_port port;
+	struct cni_error err = { 0 };
+
+	if (!json_is_array(list) || cni_vlan_read_trunk(list, &trunk, &err) < 0) {
+		assert(!json_is_array(list) || (err.set && err.msg[0]));
+		return;
+	}
+	while (cni_vlan_set_next(&trunk, &run)) {
+		assert(run.first >= CNI_VLAN_FIRST && run.last <= CNI_VLAN_LAST);
+		assert(run.first <= run.last);
+		cni_vlan_set_add(&again, run.first, run.last);
+	}
+	assert(memcmp(&trunk, &again, sizeof(trunk)) == 0);
+	port = cni_vlan_port_plan(0, &trunk, false);
+	assert(!cni_vlan_set_has(&port.tagged, port.native));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char why[JSON_ERROR_TEXT_LENGTH];
@@ -47,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	args.conf = conf;
 	if (!json_is_object(conf))
 		return 0;
+	check_trunk(json_object_get(conf, "vlanTrunk"));
 	if (cni_conf_mac(&args, mac, NULL) > 0)
 		assert(!(mac[0] & 1));
 	if (cni_conf_knows_valid(&args, NULL) > 0)
