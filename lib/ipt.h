@@ -50,7 +50,7 @@ enum cni_ipt_ctstate {
 	CNI_IPT_RELATED = 2,
 	CNI_IPT_ESTABLISHED = 4,
 	CNI_IPT_INVALID = 8,
-	CNI_IPT_CT_DNAT = 16, /**< state DNAT: the original destination was translated */
+	CNI_IPT_DNATED = 16, /**< state DNAT: the original destination was translated */
 };
 
 /** What happens to a packet that the rule matches. */
@@ -81,7 +81,6 @@ struct cni_ipt_rule {
 	uint32_t mark, mark_mask; /**< `-m mark --mark`; mask 0 = not given */
 	unsigned int ctstate; /**< `-m conntrack --ctstate`: enum cni_ipt_ctstate, joined */
 	bool ctstate_invert;
-	bool ct_dnat; /**< `-m conntrack --ctstatus DNAT` */
 	char comment
 		[CNI_IPT_COMMENT_LEN]; /**< `-m comment`, printed in front of the other matches */
 
