@@ -103,13 +103,15 @@ struct sweep {
 	unsigned int n;
 };
 
-static void consider(uint64_t handle, const char *comment, void *ctx)
+static int consider(const struct nftnl_rule *rule, void *ctx)
 {
+	const char *comment = cni_nft_comment(rule);
 	struct sweep *s = ctx;
 
 	if (s->n < DELETE_MAX && strncmp(comment, s->prefix, strlen(s->prefix)) == 0 &&
 	    !(s->keep && s->keep(comment, s->ctx)))
-		s->handle[s->n++] = handle;
+		s->handle[s->n++] = nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE);
+	return 0;
 }
 
 static int sweep(struct sweep *s, struct cni_error *err)
@@ -119,12 +121,6 @@ static int sweep(struct sweep *s, struct cni_error *err)
 
 	r = cni_nft_open(&nft);
 	while (r == 0 || ((r == -ENOENT || r == -EINTR) && tries-- > 0)) {
-		if (r == -EINTR) { /* what was not read of the listing goes with its socket */
-			cni_nft_close(&nft);
-			r = cni_nft_open(&nft);
-			if (r < 0)
-				break;
-		}
 		s->n = 0;
 		r = cni_nft_each_rule(&nft, FAMILY, TABLE, CHECKS, consider, s);
 		if (r == -EINTR)

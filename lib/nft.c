@@ -18,20 +18,32 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/* Room for some hundred rules; every message must leave MESSAGE_MAX free behind it. */
-#define BATCH_SIZE 65536
+/*
+ * Room for some thousand rules; pages that are not written cost nothing. Every message must leave
+ * MESSAGE_MAX free behind it.
+ */
+#define BATCH_SIZE (1 << 20)
 #define MESSAGE_MAX 4096
+/* A dump answers with at most this much at once, if we offer the room (linux/netlink.h). */
+#define ANSWER_SIZE 32768
 
-static void begin(struct cni_nft *nft)
+/* A generation in network byte order makes the kernel refuse the batch in any other; 0 = in none. */
+static void begin(struct cni_nft *nft, uint32_t generation)
 {
+	struct nlmsghdr *h;
+
 	mnl_nlmsg_batch_reset(nft->batch);
 	nft->full = false;
-	nftnl_batch_begin(mnl_nlmsg_batch_current(nft->batch), nft->seq++);
+	h = nftnl_batch_begin(mnl_nlmsg_batch_current(nft->batch), nft->seq++);
+	if (generation)
+		mnl_attr_put_u32(h, NFNL_BATCH_GENID, generation);
 	mnl_nlmsg_batch_next(nft->batch);
 }
 
 int cni_nft_open(struct cni_nft *nft)
 {
+	const int room = BATCH_SIZE;
+
 	*nft = (struct cni_nft){ .seq = (uint32_t)time(NULL) };
 	nft->buf = calloc(1, BATCH_SIZE + MESSAGE_MAX); /* libmnl leaves padding as it is */
 	if (!nft->buf)
@@ -42,7 +54,10 @@ int cni_nft_open(struct cni_nft *nft)
 	nft->batch = mnl_nlmsg_batch_start(nft->buf, BATCH_SIZE);
 	if (!nft->batch)
 		return -ENOMEM;
-	begin(nft);
+	/* Needs no more than CAP_NET_ADMIN; a batch that does not fit is refused with EMSGSIZE. */
+	(void)setsockopt(mnl_socket_get_fd(nft->sk), SOL_SOCKET, SO_SNDBUFFORCE, &room,
+			 sizeof(room));
+	begin(nft, 0);
 	return 0;
 }
 
@@ -99,8 +114,9 @@ void cni_nft_table(struct cni_nft *nft, uint32_t family, const char *table, cons
 	nftnl_udata_buf_free(udata);
 }
 
-void cni_nft_chain(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
-		   const struct cni_nft_hook *hook, const char *comment)
+static void chain_message(struct cni_nft *nft, uint16_t type, uint16_t flags, uint32_t family,
+			  const char *table, const char *chain, const struct cni_nft_hook *hook,
+			  const char *comment)
 {
 	struct nftnl_udata_buf *udata = comment_udata(NFTNL_UDATA_CHAIN_COMMENT, comment);
 	struct nftnl_chain *c = nftnl_chain_alloc();
@@ -117,13 +133,30 @@ void cni_nft_chain(struct cni_nft *nft, uint32_t family, const char *table, cons
 		if (*comment)
 			nftnl_chain_set_data(c, NFTNL_CHAIN_USERDATA, nftnl_udata_buf_data(udata),
 					     nftnl_udata_buf_len(udata));
-		nftnl_chain_nlmsg_build_payload(
-			message(nft, NFT_MSG_NEWCHAIN, family, NLM_F_CREATE), c);
+		nftnl_chain_nlmsg_build_payload(message(nft, type, family, flags), c);
 		message_done(nft);
 	}
 	nft->full |= !c || !udata;
 	nftnl_chain_free(c);
 	nftnl_udata_buf_free(udata);
+}
+
+void cni_nft_chain(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
+		   const struct cni_nft_hook *hook, const char *comment)
+{
+	chain_message(nft, NFT_MSG_NEWCHAIN, NLM_F_CREATE, family, table, chain, hook, comment);
+}
+
+void cni_nft_chain_new(struct cni_nft *nft, uint32_t family, const char *table, const char *chain)
+{
+	chain_message(nft, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, family, table, chain, NULL,
+		      "");
+}
+
+void cni_nft_chain_delete(struct cni_nft *nft, uint32_t family, const char *table,
+			  const char *chain)
+{
+	chain_message(nft, NFT_MSG_DELCHAIN, 0, family, table, chain, NULL, "");
 }
 
 struct nftnl_rule *cni_nft_rule(uint32_t family, const char *table, const char *chain,
@@ -147,18 +180,27 @@ struct nftnl_rule *cni_nft_rule(uint32_t family, const char *table, const char *
 	return rule;
 }
 
-void cni_nft_rule_append_take(struct cni_nft *nft, struct nftnl_rule *rule)
+static void new_rule_take(struct cni_nft *nft, struct nftnl_rule *rule, uint16_t flags)
 {
 	if (!rule) {
 		nft->full = true;
 		return;
 	}
 	nftnl_rule_nlmsg_build_payload(message(nft, NFT_MSG_NEWRULE,
-					       nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY),
-					       NLM_F_CREATE | NLM_F_APPEND),
+					       nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY), flags),
 				       rule);
 	message_done(nft);
 	nftnl_rule_free(rule);
+}
+
+void cni_nft_rule_append_take(struct cni_nft *nft, struct nftnl_rule *rule)
+{
+	new_rule_take(nft, rule, NLM_F_CREATE | NLM_F_APPEND);
+}
+
+void cni_nft_rule_insert_take(struct cni_nft *nft, struct nftnl_rule *rule)
+{
+	new_rule_take(nft, rule, NLM_F_CREATE);
 }
 
 static void delete_rules(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
@@ -304,8 +346,10 @@ static int answers(struct cni_nft *nft)
 		     h = mnl_nlmsg_next(h, &left)) {
 			const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
 
-			if (h->nlmsg_type == NLMSG_ERROR && e->error < 0 && result == 0)
+			if (h->nlmsg_type == NLMSG_ERROR && e->error < 0 && result == 0) {
 				result = e->error;
+				nft->failed = h->nlmsg_seq;
+			}
 		}
 	}
 }
@@ -314,6 +358,7 @@ int cni_nft_commit(struct cni_nft *nft)
 {
 	int r;
 
+	nft->failed = 0;
 	if (nft->full)
 		return -EMSGSIZE;
 	nftnl_batch_end(mnl_nlmsg_batch_current(nft->batch), nft->seq++);
@@ -321,14 +366,144 @@ int cni_nft_commit(struct cni_nft *nft)
 	r = (int)mnl_socket_sendto(nft->sk, mnl_nlmsg_batch_head(nft->batch),
 				   mnl_nlmsg_batch_size(nft->batch));
 	r = r < 0 ? -errno : answers(nft);
-	begin(nft);
+	begin(nft, 0);
 	return r;
 }
 
+/* What a question is answered with: one message, or those of a dump. */
+struct answer {
+	int (*fn)(const struct nlmsghdr *h, void *ctx); /* 0; negative errno ends it */
+	void *ctx;
+	uint32_t seq;
+	bool done, interrupted;
+	int result;
+};
+
+static void take_answer(struct answer *a, const struct nlmsghdr *h)
+{
+	if (h->nlmsg_seq != a->seq)
+		return;
+	a->interrupted |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+	a->done = h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR ||
+		  !(h->nlmsg_flags & NLM_F_MULTI);
+	if (h->nlmsg_type == NLMSG_ERROR)
+		a->result = ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+	else if (h->nlmsg_type >= NLMSG_MIN_TYPE && a->result == 0)
+		a->result = a->fn(h, a->ctx);
+}
+
+/* Everything is read to its end, so that the socket is good for the next question. */
+static int ask(struct cni_nft *nft, const struct nlmsghdr *question,
+	       int (*fn)(const struct nlmsghdr *h, void *ctx), void *ctx)
+{
+	struct answer a = { .fn = fn, .ctx = ctx, .seq = question->nlmsg_seq };
+	cni_auto(free) char *buf = malloc(ANSWER_SIZE);
+
+	if (!buf)
+		return -ENOMEM;
+	if (mnl_socket_sendto(nft->sk, question, question->nlmsg_len) < 0)
+		return -errno;
+	while (!a.done) {
+		ssize_t n = mnl_socket_recvfrom(nft->sk, buf, ANSWER_SIZE);
+		int left = (int)n;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			a.result = -errno;
+			break;
+		}
+		for (struct nlmsghdr *h = (struct nlmsghdr *)(void *)buf; mnl_nlmsg_ok(h, left);
+		     h = mnl_nlmsg_next(h, &left))
+			take_answer(&a, h);
+	}
+	/* nfnetlink's answer for a subsystem that is not there. */
+	if (a.result == -EINVAL || a.result == -EOPNOTSUPP)
+		return -EPROTONOSUPPORT;
+	return a.result == 0 && a.interrupted ? -EINTR : a.result;
+}
+
+static int take_generation(const struct nlmsghdr *h, void *ctx)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, h,
+			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == NFTA_GEN_ID &&
+						       mnl_attr_validate(attr, MNL_TYPE_U32) == 0) *
+		(uint32_t *)ctx = mnl_attr_get_u32(attr);
+	return 0;
+}
+
+int cni_nft_watch(struct cni_nft *nft)
+{
+	char buf[64] __attribute__((aligned(4)));
+	struct nlmsghdr *h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETGEN, AF_UNSPEC, 0, nft->seq++);
+	uint32_t generation = 0;
+	int r;
+
+	r = ask(nft, h, take_generation, &generation);
+	if (r == 0)
+		begin(nft, generation);
+	return r;
+}
+
+static int ignore(const struct nlmsghdr *h, void *ctx)
+{
+	(void)h;
+	(void)ctx;
+	return 0;
+}
+
+int cni_nft_chain_exists(struct cni_nft *nft, uint32_t family, const char *table, const char *chain)
+{
+	char buf[512] __attribute__((aligned(4))) = { 0 }; /* names have less than 256 bytes */
+	struct nlmsghdr *h =
+		nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETCHAIN, (uint16_t)family, 0, nft->seq++);
+	int r;
+
+	if (strlen(table) >= NFT_TABLE_MAXNAMELEN / 2 || strlen(chain) >= NFT_CHAIN_MAXNAMELEN / 2)
+		return -ENAMETOOLONG;
+	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, table);
+	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, chain);
+	r = ask(nft, h, ignore, NULL);
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
 struct each {
-	void (*fn)(uint64_t handle, const char *comment, void *ctx);
+	int (*fn)(const struct nftnl_rule *rule, void *ctx);
 	void *ctx;
 };
+
+static int on_rule(const struct nlmsghdr *h, void *ctx)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+	const struct each *each = ctx;
+	int r = rule ? 0 : -ENOMEM;
+
+	if (rule && nftnl_rule_nlmsg_parse(h, rule) == 0)
+		r = each->fn(rule, each->ctx);
+	if (rule)
+		nftnl_rule_free(rule);
+	return r;
+}
+
+int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
+		      int (*fn)(const struct nftnl_rule *rule, void *ctx), void *ctx)
+{
+	struct nftnl_rule *which = cni_nft_rule(family, table, chain, "");
+	char buf[1024] __attribute__((aligned(4))) = { 0 }; /* table and chain */
+	struct each each = { fn, ctx };
+	struct nlmsghdr *h;
+	int r;
+
+	if (!which)
+		return -ENOMEM;
+	h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETRULE, (uint16_t)family, NLM_F_DUMP, nft->seq++);
+	nftnl_rule_nlmsg_build_payload(h, which);
+	nftnl_rule_free(which);
+	r = ask(nft, h, on_rule, &each);
+	return r == -ENOENT ? 0 : r;
+}
 
 static int take_comment(const struct nftnl_udata *attr, void *ctx)
 {
@@ -340,53 +515,13 @@ static int take_comment(const struct nftnl_udata *attr, void *ctx)
 	return 0;
 }
 
-static int on_rule(const struct nlmsghdr *h, void *ctx)
+const char *cni_nft_comment(const struct nftnl_rule *rule)
 {
-	struct nftnl_rule *rule = nftnl_rule_alloc();
-	struct each *each = ctx;
 	const char *comment = "";
-	const void *udata;
 	uint32_t len;
+	const void *udata = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &len);
 
-	if (!rule)
-		return MNL_CB_ERROR;
-	if (nftnl_rule_nlmsg_parse(h, rule) == 0) {
-		udata = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &len);
-		if (udata)
-			nftnl_udata_parse(udata, len, take_comment, &comment);
-		each->fn(nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE), comment, each->ctx);
-	}
-	nftnl_rule_free(rule);
-	return MNL_CB_OK;
-}
-
-int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
-		      void (*fn)(uint64_t handle, const char *comment, void *ctx), void *ctx)
-{
-	struct nftnl_rule *which = cni_nft_rule(family, table, chain, "");
-	struct each each = { fn, ctx };
-	cni_auto(free) char *buf = calloc(1, 32768);
-	uint32_t seq = nft->seq++;
-	struct nlmsghdr *h;
-	int r = -ENOMEM;
-
-	if (which && buf) {
-		h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETRULE, (uint16_t)family, NLM_F_DUMP, seq);
-		nftnl_rule_nlmsg_build_payload(h, which);
-		r = mnl_socket_sendto(nft->sk, h, h->nlmsg_len) < 0 ? -errno : MNL_CB_OK;
-		while (r > MNL_CB_STOP) {
-			ssize_t n = mnl_socket_recvfrom(nft->sk, buf, 32768);
-
-			r = n < 0 ? -errno
-				  : mnl_cb_run(buf, (size_t)n, seq, mnl_socket_get_portid(nft->sk),
-					       on_rule, &each);
-			if (r == MNL_CB_ERROR)
-				r = -errno;
-		}
-	}
-	nftnl_rule_free(which);
-	/* nfnetlink's answer for a subsystem that is not there. */
-	if (r == -EINVAL || r == -EOPNOTSUPP)
-		r = -EPROTONOSUPPORT;
-	return r == -ENOENT ? 0 : r;
+	if (udata)
+		nftnl_udata_parse(udata, len, take_comment, &comment);
+	return comment;
 }

@@ -15,7 +15,8 @@ struct cni_nft {
 	struct mnl_socket *sk; /**< owned */
 	char *buf; /**< owned; messages of the batch */
 	struct mnl_nlmsg_batch *batch;
-	uint32_t seq;
+	uint32_t seq; /**< of the next message */
+	uint32_t failed; /**< of the message that the last commit failed at; 0 = the batch itself */
 	bool full; /**< a message did not fit: the commit will say -EMSGSIZE */
 };
 
@@ -44,6 +45,16 @@ void cni_nft_table(struct cni_nft *nft, uint32_t family, const char *table, cons
 void cni_nft_chain(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
 		   const struct cni_nft_hook *hook, const char *comment);
 
+/** Add a regular chain to the batch; the commit says -EEXIST if it is there. */
+void cni_nft_chain_new(struct cni_nft *nft, uint32_t family, const char *table, const char *chain);
+
+/**
+ * Delete a chain with its rules, in the batch; the commit says -ENOENT if it is not there, and -EBUSY
+ * if a rule leads to it.
+ */
+void cni_nft_chain_delete(struct cni_nft *nft, uint32_t family, const char *table,
+			  const char *chain);
+
 /** Remove all rules of a chain, in the batch. */
 void cni_nft_flush(struct cni_nft *nft, uint32_t family, const char *table, const char *chain);
 
@@ -53,6 +64,9 @@ struct nftnl_rule *cni_nft_rule(uint32_t family, const char *table, const char *
 
 /** Append the rule at the end of its chain, in the batch; takes it over. */
 void cni_nft_rule_append_take(struct cni_nft *nft, struct nftnl_rule *rule);
+
+/** Put the rule in front of its chain, in the batch; takes it over. */
+void cni_nft_rule_insert_take(struct cni_nft *nft, struct nftnl_rule *rule);
 
 /** Delete a rule by its handle, in the batch. */
 void cni_nft_rule_delete(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
@@ -71,17 +85,39 @@ void cni_nft_verdict(struct nftnl_rule *rule, int verdict, const char *chain);
 /** Statement: masquerade. */
 void cni_nft_masquerade(struct nftnl_rule *rule);
 
-/** Send the batch and wait for the kernel's answer; a new batch is begun. @return 0; negative errno */
-int cni_nft_commit(struct cni_nft *nft) cni_must_check;
+/**
+ * Have the next commit fail with -ERESTART if anybody changes any table from now on, so that it is
+ * safe to decide by what is read. To be called right after cni_nft_open() or cni_nft_commit(), before
+ * anything is put into the batch.
+ * @return 0; negative errno
+ */
+int cni_nft_watch(struct cni_nft *nft) cni_must_check;
 
 /**
- * Call @p fn for each rule of one chain with its comment ("" if it has none). A dump, filtered by the
- * kernel.
- * @return 0, also if the chain does not exist; -EPROTONOSUPPORT if the kernel has no nf_tables;
+ * Send the batch and wait for the kernel's answer; a new batch is begun.
+ * @return 0; -ERESTART after cni_nft_watch, if somebody else was faster; other negative errno, with
+ *         the number of the message that the kernel refused in `failed`
+ */
+int cni_nft_commit(struct cni_nft *nft) cni_must_check;
+
+/** @return 1 if the chain is there, 0 if it or its table is not; negative errno as cni_nft_each_rule */
+int cni_nft_chain_exists(struct cni_nft *nft, uint32_t family, const char *table,
+			 const char *chain) cni_must_check;
+
+/**
+ * Call @p fn for each rule of one chain. A dump, filtered by the kernel.
+ *
+ * @param fn  gets the rule, which lives for the call only; a negative errno is what the caller gets
+ *            in the end, and no further rule is shown
+ * @return 0, also if the chain does not exist; -EINTR if the rules were changed meanwhile, so that
+ *         some may be missing or were seen twice; -EPROTONOSUPPORT if the kernel has no nf_tables;
  *         negative errno
  */
 int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
-		      void (*fn)(uint64_t handle, const char *comment, void *ctx),
+		      int (*fn)(const struct nftnl_rule *rule, void *ctx),
 		      void *ctx) cni_must_check;
+
+/** @return the comment that nft shows; "" if the rule has none; lives as long as the rule */
+const char *cni_nft_comment(const struct nftnl_rule *rule);
 
 #endif
