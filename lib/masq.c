@@ -4,7 +4,7 @@
 #include "masq.h"
 #include "conf.h"
 #include "names.h"
-#include "nft.h"
+#include "nft_expr.h"
 
 #include <errno.h>
 #include <linux/netfilter.h>

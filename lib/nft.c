@@ -71,13 +71,14 @@ void cni_nft_close(struct cni_nft *nft)
 	*nft = (struct cni_nft){ 0 };
 }
 
-static struct nlmsghdr *message(struct cni_nft *nft, uint16_t type, uint32_t family, uint16_t flags)
+struct nlmsghdr *cni_nft_message(struct cni_nft *nft, uint16_t type, uint32_t family,
+				 uint16_t flags)
 {
 	return nftnl_nlmsg_build_hdr(mnl_nlmsg_batch_current(nft->batch), type, (uint16_t)family,
 				     flags, nft->seq++);
 }
 
-static void message_done(struct cni_nft *nft)
+void cni_nft_message_done(struct cni_nft *nft)
 {
 	if (!mnl_nlmsg_batch_next(nft->batch))
 		nft->full = true;
@@ -106,8 +107,8 @@ void cni_nft_table(struct cni_nft *nft, uint32_t family, const char *table, cons
 		nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(udata),
 				     nftnl_udata_buf_len(udata));
 		nftnl_table_nlmsg_build_payload(
-			message(nft, NFT_MSG_NEWTABLE, family, NLM_F_CREATE), t);
-		message_done(nft);
+			cni_nft_message(nft, NFT_MSG_NEWTABLE, family, NLM_F_CREATE), t);
+		cni_nft_message_done(nft);
 	}
 	nft->full |= !t || !udata;
 	nftnl_table_free(t);
@@ -133,8 +134,8 @@ static void chain_message(struct cni_nft *nft, uint16_t type, uint16_t flags, ui
 		if (*comment)
 			nftnl_chain_set_data(c, NFTNL_CHAIN_USERDATA, nftnl_udata_buf_data(udata),
 					     nftnl_udata_buf_len(udata));
-		nftnl_chain_nlmsg_build_payload(message(nft, type, family, flags), c);
-		message_done(nft);
+		nftnl_chain_nlmsg_build_payload(cni_nft_message(nft, type, family, flags), c);
+		cni_nft_message_done(nft);
 	}
 	nft->full |= !c || !udata;
 	nftnl_chain_free(c);
@@ -186,10 +187,11 @@ static void new_rule_take(struct cni_nft *nft, struct nftnl_rule *rule, uint16_t
 		nft->full = true;
 		return;
 	}
-	nftnl_rule_nlmsg_build_payload(message(nft, NFT_MSG_NEWRULE,
-					       nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY), flags),
+	nftnl_rule_nlmsg_build_payload(cni_nft_message(nft, NFT_MSG_NEWRULE,
+						       nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY),
+						       flags),
 				       rule);
-	message_done(nft);
+	cni_nft_message_done(nft);
 	nftnl_rule_free(rule);
 }
 
@@ -214,8 +216,8 @@ static void delete_rules(struct cni_nft *nft, uint32_t family, const char *table
 	}
 	if (handle)
 		nftnl_rule_set_u64(rule, NFTNL_RULE_HANDLE, handle);
-	nftnl_rule_nlmsg_build_payload(message(nft, NFT_MSG_DELRULE, family, 0), rule);
-	message_done(nft);
+	nftnl_rule_nlmsg_build_payload(cni_nft_message(nft, NFT_MSG_DELRULE, family, 0), rule);
+	cni_nft_message_done(nft);
 	nftnl_rule_free(rule);
 }
 
@@ -228,99 +230,6 @@ void cni_nft_rule_delete(struct cni_nft *nft, uint32_t family, const char *table
 			 uint64_t handle)
 {
 	delete_rules(nft, family, table, chain, handle);
-}
-
-/* ---- expressions ---- */
-
-static struct nftnl_expr *expr(struct nftnl_rule *rule, const char *name)
-{
-	struct nftnl_expr *e = rule ? nftnl_expr_alloc(name) : NULL;
-
-	if (e)
-		nftnl_rule_add_expr(rule, e);
-	return e;
-}
-
-static void compare(struct nftnl_rule *rule, bool equal, const void *data, size_t len)
-{
-	struct nftnl_expr *e = expr(rule, "cmp");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, equal ? NFT_CMP_EQ : NFT_CMP_NEQ);
-	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data, (uint32_t)len);
-}
-
-static void match_family(struct nftnl_rule *rule, uint8_t nfproto)
-{
-	struct nftnl_expr *e = expr(rule, "meta");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_NFPROTO);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, NFT_REG_1);
-	compare(rule, true, &nfproto, sizeof(nfproto));
-}
-
-static void mask(struct nftnl_rule *rule, const struct cni_prefix *p)
-{
-	struct cni_prefix ones = { .ip.family = p->ip.family, .len = p->len };
-	uint32_t size = (uint32_t)cni_ip_size(&p->ip);
-	struct nftnl_expr *e = expr(rule, "bitwise");
-	static const uint8_t zero[16];
-	struct cni_ip m;
-
-	memset(ones.ip.b, 0xff, size);
-	m = cni_prefix_network(&ones);
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, size);
-	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, m.b, size);
-	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero, size);
-}
-
-void cni_nft_match_addr(struct nftnl_rule *rule, enum cni_nft_side side, bool inside,
-			const struct cni_prefix *p)
-{
-	bool v4 = p->ip.family == AF_INET, whole_bytes = p->len % 8 == 0 && p->len > 0;
-	size_t size = cni_ip_size(&p->ip), len = whole_bytes ? p->len / 8 : size;
-	uint32_t offset = v4 ? 12 : 8; /* of the source address (RFC 791, RFC 8200) */
-	struct cni_ip net = cni_prefix_network(p);
-	struct nftnl_expr *e;
-
-	if (side == CNI_NFT_DESTINATION)
-		offset += (uint32_t)size;
-	match_family(rule, v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
-	e = expr(rule, "payload");
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, (uint32_t)len);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
-	if (!whole_bytes)
-		mask(rule, p);
-	compare(rule, inside, net.b, len);
-}
-
-void cni_nft_verdict(struct nftnl_rule *rule, int verdict, const char *chain)
-{
-	struct nftnl_expr *e = expr(rule, "immediate");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, (uint32_t)verdict);
-	if (chain)
-		nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain);
-}
-
-void cni_nft_masquerade(struct nftnl_rule *rule)
-{
-	(void)expr(rule, "masq");
 }
 
 /* ---- talking ---- */
@@ -393,14 +302,15 @@ static void take_answer(struct answer *a, const struct nlmsghdr *h)
 }
 
 /* Everything is read to its end, so that the socket is good for the next question. */
-static int ask(struct cni_nft *nft, const struct nlmsghdr *question,
-	       int (*fn)(const struct nlmsghdr *h, void *ctx), void *ctx)
+int cni_nft_ask(struct cni_nft *nft, struct nlmsghdr *question,
+		int (*fn)(const struct nlmsghdr *h, void *ctx), void *ctx)
 {
-	struct answer a = { .fn = fn, .ctx = ctx, .seq = question->nlmsg_seq };
+	struct answer a = { .fn = fn, .ctx = ctx, .seq = nft->seq++ };
 	cni_auto(free) char *buf = malloc(ANSWER_SIZE);
 
 	if (!buf)
 		return -ENOMEM;
+	question->nlmsg_seq = a.seq;
 	if (mnl_socket_sendto(nft->sk, question, question->nlmsg_len) < 0)
 		return -errno;
 	while (!a.done) {
@@ -437,11 +347,11 @@ static int take_generation(const struct nlmsghdr *h, void *ctx)
 int cni_nft_watch(struct cni_nft *nft)
 {
 	char buf[64] __attribute__((aligned(4)));
-	struct nlmsghdr *h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETGEN, AF_UNSPEC, 0, nft->seq++);
+	struct nlmsghdr *h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETGEN, AF_UNSPEC, 0, 0);
 	uint32_t generation = 0;
 	int r;
 
-	r = ask(nft, h, take_generation, &generation);
+	r = cni_nft_ask(nft, h, take_generation, &generation);
 	if (r == 0)
 		begin(nft, generation);
 	return r;
@@ -457,15 +367,14 @@ static int ignore(const struct nlmsghdr *h, void *ctx)
 int cni_nft_chain_exists(struct cni_nft *nft, uint32_t family, const char *table, const char *chain)
 {
 	char buf[512] __attribute__((aligned(4))) = { 0 }; /* names have less than 256 bytes */
-	struct nlmsghdr *h =
-		nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETCHAIN, (uint16_t)family, 0, nft->seq++);
+	struct nlmsghdr *h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETCHAIN, (uint16_t)family, 0, 0);
 	int r;
 
 	if (strlen(table) >= NFT_TABLE_MAXNAMELEN / 2 || strlen(chain) >= NFT_CHAIN_MAXNAMELEN / 2)
 		return -ENAMETOOLONG;
 	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, table);
 	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, chain);
-	r = ask(nft, h, ignore, NULL);
+	r = cni_nft_ask(nft, h, ignore, NULL);
 	return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 
@@ -498,30 +407,66 @@ int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, c
 
 	if (!which)
 		return -ENOMEM;
-	h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETRULE, (uint16_t)family, NLM_F_DUMP, nft->seq++);
+	h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETRULE, (uint16_t)family, NLM_F_DUMP, 0);
 	nftnl_rule_nlmsg_build_payload(h, which);
 	nftnl_rule_free(which);
-	r = ask(nft, h, on_rule, &each);
+	r = cni_nft_ask(nft, h, on_rule, &each);
 	return r == -ENOENT ? 0 : r;
 }
 
-static int take_comment(const struct nftnl_udata *attr, void *ctx)
-{
-	const char **comment = ctx;
+/* ---- what is written on a rule ---- */
 
-	if (nftnl_udata_type(attr) == NFTNL_UDATA_RULE_COMMENT && nftnl_udata_len(attr) > 0 &&
-	    ((char *)nftnl_udata_get(attr))[nftnl_udata_len(attr) - 1] == '\0')
-		*comment = nftnl_udata_get(attr);
+struct texts {
+	const char *comment, *owner;
+};
+
+static int take_text(const struct nftnl_udata *attr, void *ctx)
+{
+	const char *text = nftnl_udata_get(attr);
+	struct texts *t = ctx;
+
+	if (nftnl_udata_len(attr) == 0 || text[nftnl_udata_len(attr) - 1] != '\0')
+		return 0;
+	if (nftnl_udata_type(attr) == NFTNL_UDATA_RULE_COMMENT)
+		t->comment = text;
+	else if (nftnl_udata_type(attr) == CNI_NFT_OWNER)
+		t->owner = text;
 	return 0;
+}
+
+static struct texts texts_of(const struct nftnl_rule *rule)
+{
+	struct texts t = { "", "" };
+	uint32_t len = 0;
+	const void *udata = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &len);
+
+	if (udata)
+		(void)nftnl_udata_parse(udata, len, take_text, &t);
+	return t;
 }
 
 const char *cni_nft_comment(const struct nftnl_rule *rule)
 {
-	const char *comment = "";
-	uint32_t len;
-	const void *udata = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &len);
+	return texts_of(rule).comment;
+}
 
-	if (udata)
-		nftnl_udata_parse(udata, len, take_comment, &comment);
-	return comment;
+const char *cni_nft_owner(const struct nftnl_rule *rule)
+{
+	return texts_of(rule).owner;
+}
+
+void cni_nft_set_owner(struct nftnl_rule *rule, const char *owner)
+{
+	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+
+	if (rule && udata) {
+		struct texts t = texts_of(rule);
+
+		if (*t.comment)
+			nftnl_udata_put_strz(udata, NFTNL_UDATA_RULE_COMMENT, t.comment);
+		nftnl_udata_put_strz(udata, CNI_NFT_OWNER, owner);
+		nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(udata),
+				    nftnl_udata_buf_len(udata));
+	}
+	nftnl_udata_buf_free(udata);
 }

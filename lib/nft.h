@@ -1,6 +1,6 @@
 /*
- * nf_tables over libnftnl and libmnl: a socket, an atomic batch, and the few expressions that rules
- * here are made of. Functions without @p err return 0 or a negative errno.
+ * nf_tables over libnftnl and libmnl: a socket, an atomic batch, and what is in a chain. What rules are
+ * made of: nft_expr.h; sets: nft_set.h. Functions without @p err return 0 or a negative errno.
  */
 #ifndef CNI_NFT_H
 #define CNI_NFT_H
@@ -16,6 +16,7 @@ struct cni_nft {
 	char *buf; /**< owned; messages of the batch */
 	struct mnl_nlmsg_batch *batch;
 	uint32_t seq; /**< of the next message */
+	uint32_t set_id; /**< of the last set in the batch */
 	uint32_t failed; /**< of the message that the last commit failed at; 0 = the batch itself */
 	bool full; /**< a message did not fit: the commit will say -EMSGSIZE */
 };
@@ -72,19 +73,6 @@ void cni_nft_rule_insert_take(struct cni_nft *nft, struct nftnl_rule *rule);
 void cni_nft_rule_delete(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
 			 uint64_t handle);
 
-/** Which address of the packet a match looks at. */
-enum cni_nft_side { CNI_NFT_SOURCE, CNI_NFT_DESTINATION };
-
-/** Match: the packet is of the prefix's family, and its address is (not) inside the prefix. */
-void cni_nft_match_addr(struct nftnl_rule *rule, enum cni_nft_side side, bool inside,
-			const struct cni_prefix *p);
-
-/** Verdict: NF_ACCEPT, NFT_RETURN, ... or NFT_GOTO, NFT_JUMP with a chain. */
-void cni_nft_verdict(struct nftnl_rule *rule, int verdict, const char *chain);
-
-/** Statement: masquerade. */
-void cni_nft_masquerade(struct nftnl_rule *rule);
-
 /**
  * Have the next commit fail with -ERESTART if anybody changes any table from now on, so that it is
  * safe to decide by what is read. To be called right after cni_nft_open() or cni_nft_commit(), before
@@ -119,5 +107,35 @@ int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, c
 
 /** @return the comment that nft shows; "" if the rule has none; lives as long as the rule */
 const char *cni_nft_comment(const struct nftnl_rule *rule);
+
+/**
+ * User data of a rule or an element beside its comment: who owns it, where the comment is not free to
+ * say so. nft(8) passes over kinds of user data that it does not know.
+ */
+#define CNI_NFT_OWNER 0x80
+
+/** @return what cni_nft_set_owner noted; "" if nothing; lives as long as the rule */
+const char *cni_nft_owner(const struct nftnl_rule *rule);
+
+/** Note an owner on a rule, beside its comment; together at most 250 bytes. NULL is ignored. */
+void cni_nft_set_owner(struct nftnl_rule *rule, const char *owner);
+
+/* ---- for modules that speak nf_tables themselves ---- */
+
+/** Begin a message of the batch, of type NFT_MSG_*; cni_nft_message_done ends it. */
+struct nlmsghdr *cni_nft_message(struct cni_nft *nft, uint16_t type, uint32_t family,
+				 uint16_t flags);
+void cni_nft_message_done(struct cni_nft *nft);
+
+/**
+ * Send a question beside the batch, and read the answer to its end.
+ *
+ * @param question  its sequence number is filled in
+ * @param fn        gets each message of the answer; a negative errno is what the caller gets
+ * @return 0; -EPROTONOSUPPORT if the kernel has no nf_tables; -EINTR for a dump that is not consistent;
+ *         other negative errno
+ */
+int cni_nft_ask(struct cni_nft *nft, struct nlmsghdr *question,
+		int (*fn)(const struct nlmsghdr *h, void *ctx), void *ctx) cni_must_check;
 
 #endif
