@@ -4,9 +4,9 @@
  * Two writers put the model into the kernel: one into the tables of iptables-nft (nf_tables), one
  * into those of iptables-legacy (ip_tables). Either leaves exactly what the host's own iptables
  * would, so that `iptables-save`, `-C` and `-D` know the rules as theirs. Which one a host uses is
- * decided once, by cni_ipt_host(); nothing else depends on it. No program is run.
+ * decided once, by cni_ipt_host(); nothing else depends on it. No program is run, iptables neither.
  *
- *	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
+ *	cni_auto(ipt) struct cni_ipt tx = { .writer = cni_ipt_host() };
  *
  *	cni_ipt_on(&tx, AF_INET, "nat");
  *	cni_ipt_chain(&tx, "CNI-abc");
@@ -32,7 +32,7 @@
 /** Ports of one multiport match. */
 #define CNI_IPT_PORTS 15
 
-/** `-s`, `-d`, with `!` if inverted. Family AF_UNSPEC: not given. Host bits are ignored. */
+/** `-s`, `-d`, with `!` if inverted. Length 0: not given. Host bits are ignored. */
 struct cni_ipt_addr {
 	struct cni_prefix prefix;
 	bool invert;
@@ -112,14 +112,20 @@ extern const struct cni_ipt_writer cni_ipt_legacy;
 extern const struct cni_ipt_writer *const cni_ipt_writers[];
 
 /**
+ * @return whether the host has an iptables in PATH that this kernel can serve: what makes iptables the
+ *         default backend, as with the Go plugins; else nftables is
+ */
+bool cni_ipt_is_usable(void);
+
+/**
  * Which writer the host's own iptables corresponds to, found without running it.
  *
- * What `iptables` in PATH (then in /usr/sbin and /sbin) leads to decides: a program whose name has
- * "legacy" or "nft" in it. If its name says neither, the kernel's tables do: legacy if ip_tables has
- * tables in this network namespace (/proc/net/ip_tables_names), else nft.
+ * The file that `iptables` in PATH, /usr/sbin or /sbin leads to decides, if its name has "nft" or
+ * "legacy" in it. If there is none, or it is called otherwise, the kernel's tables do, by the signs
+ * that Kubernetes' iptables wrappers look at: nf_tables if it has kubelet's marker chains in table
+ * mangle; else legacy if ip_tables has tables in this network namespace; else nf_tables.
  *
- * @return the writer; NULL if the host has no iptables: then nftables is the backend to take
- * @see reference: iptables(8), xtables-nft(8); Kubernetes' iptables-wrappers look at the same signs
+ * @return the writer, also if no iptables is installed: what is configured works without it
  */
 const struct cni_ipt_writer *cni_ipt_host(void);
 
@@ -160,11 +166,15 @@ void cni_ipt_append(struct cni_ipt *tx, const char *chain, const struct cni_ipt_
 /** Insert a rule as the first, unless the chain has an equal one, anywhere. */
 void cni_ipt_insert(struct cni_ipt *tx, const char *chain, const struct cni_ipt_rule *rule);
 
-/** Delete every rule that is equal to this one. No such rule or chain: nothing to do. */
+/**
+ * Delete every rule equal to this one that was there before the transaction. No such rule or chain:
+ * nothing to do.
+ */
 void cni_ipt_delete(struct cni_ipt *tx, const char *chain, const struct cni_ipt_rule *rule);
 
 /**
- * Delete every rule that @p match says yes to. No such rule or chain: nothing to do.
+ * Delete every rule that was there before the transaction and that @p match says yes to. No such rule
+ * or chain: nothing to do.
  *
  * @param match  is called in cni_ipt_commit(), perhaps several times for one rule (a transaction that
  *               met another one is done again); it must not depend on how often

@@ -104,8 +104,9 @@ void cni_nft_table(struct cni_nft *nft, uint32_t family, const char *table, cons
 	if (t && udata) {
 		nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, family);
 		nftnl_table_set_str(t, NFTNL_TABLE_NAME, table);
-		nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(udata),
-				     nftnl_udata_buf_len(udata));
+		if (*comment)
+			nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(udata),
+					     nftnl_udata_buf_len(udata));
 		nftnl_table_nlmsg_build_payload(
 			cni_nft_message(nft, NFT_MSG_NEWTABLE, family, NLM_F_CREATE), t);
 		cni_nft_message_done(nft);
@@ -355,6 +356,16 @@ int cni_nft_watch(struct cni_nft *nft)
 	if (r == 0)
 		begin(nft, generation);
 	return r;
+}
+
+void cni_nft_unwatch(struct cni_nft *nft)
+{
+	struct nlmsghdr *h = mnl_nlmsg_batch_head(nft->batch);
+	struct nlattr *attr;
+
+	mnl_attr_for_each(attr, h,
+			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == NFNL_BATCH_GENID)
+		memset(mnl_attr_get_payload(attr), 0, mnl_attr_get_payload_len(attr));
 }
 
 static int ignore(const struct nlmsghdr *h, void *ctx)
