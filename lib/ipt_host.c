@@ -2,6 +2,7 @@
  * Which kind of iptables the host uses; see ipt.h, cni_ipt_host().
  */
 #include "ipt.h"
+#include "ipt_writer.h"
 #include "nft.h"
 
 #include <linux/netfilter.h>
@@ -96,5 +97,5 @@ bool cni_ipt_is_usable(void)
 {
 	cni_auto(free) char *iptables = find_iptables(search_path());
 
-	return iptables != NULL;
+	return iptables && cni_ipt_host()->usable();
 }

@@ -374,8 +374,18 @@ static int legacy_each(sa_family_t family, const char *table, const char *chain,
 	return r;
 }
 
+static bool legacy_usable(void)
+{
+	struct table t;
+	int r = table_open(&t, AF_INET, "nat");
+
+	table_close(&t);
+	return r == 0;
+}
+
 const struct cni_ipt_writer cni_ipt_legacy = {
 	.name = "legacy",
+	.usable = legacy_usable,
 	.commit = legacy_commit,
 	.each = legacy_each,
 };

@@ -422,8 +422,17 @@ static int nft_each(sa_family_t family, const char *table, const char *chain,
 	return r;
 }
 
+static bool nft_usable(void)
+{
+	cni_auto(nft) struct cni_nft nft = { 0 };
+	int r = cni_nft_open(&nft);
+
+	return r == 0 && cni_nft_chain_exists(&nft, NFPROTO_IPV4, "nat", "POSTROUTING") >= 0;
+}
+
 const struct cni_ipt_writer cni_ipt_nft = {
 	.name = "nf_tables",
+	.usable = nft_usable,
 	.commit = nft_commit,
 	.each = nft_each,
 };

@@ -31,6 +31,8 @@ struct cni_ipt_op {
 /** A writer. */
 struct cni_ipt_writer {
 	const char *name;
+	/** @return whether the kernel has what the writer needs; may load and make table nat */
+	bool (*usable)(void);
 	/** cni_ipt_commit, of at least one operation. */
 	int (*commit)(const struct cni_ipt_op *op, size_t n, struct cni_error *err);
 	/** cni_ipt_each. */

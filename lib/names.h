@@ -27,12 +27,15 @@ void cni_veth_name(char ret[static CNI_VETH_NAME_LEN]);
 
 /** Room for the owner part of a rule comment: two times 16 hex digits, "-", NUL. */
 #define CNI_OWNER_LEN 34
+/** Bytes of it that stand for the network, with the "-". */
+#define CNI_OWNER_NET_LEN 17
 /** Room for a rule comment: what nft accepts at most, and the NUL. */
 #define CNI_COMMENT_LEN 129
 
 /**
  * The part of a rule's comment that says whose it is: 16 hex digits of the hash of the network, "-",
- * 16 of the hash of "<ifname>:<container id>". The first 17 bytes stand for the network.
+ * 16 of the hash of "<ifname>:<container id>". The first
+ * CNI_OWNER_NET_LEN bytes stand for the network.
  * @return 0; -ENOMEM
  */
 int cni_owner(const char *net, const char *containerid, const char *ifname,
@@ -44,5 +47,19 @@ int cni_owner(const char *net, const char *containerid, const char *ifname,
  */
 int cni_owner_comment(const char *net, const char *containerid, const char *ifname,
 		      char ret[static CNI_COMMENT_LEN]) cni_must_check;
+
+/** Room for the name of a chain of iptables', as cni_chain_name makes it: 28 bytes, NUL. */
+#define CNI_CHAIN_NAME_LEN 29
+
+/**
+ * The chain of iptables' that belongs to a container in a network, called as the Go plugins do: "CNI-",
+ * a prefix, and so much of the hash of network and container, one after the other, that it is 28 bytes
+ * long. Interfaces of one container in one network share it.
+ *
+ * @param prefix  "" for masquerading, "DN-" for published ports
+ * @return 0; -ENOMEM
+ */
+int cni_chain_name(const char *prefix, const char *net, const char *containerid,
+		   char ret[static CNI_CHAIN_NAME_LEN]) cni_must_check;
 
 #endif

@@ -8,6 +8,7 @@
 #include <libnftnl/expr.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -237,6 +238,14 @@ void cni_nft_xt_target(struct nftnl_rule *rule, const char *name, uint32_t revis
 void cni_nft_masquerade(struct nftnl_rule *rule)
 {
 	(void)expr(rule, "masq");
+}
+
+void cni_nft_masquerade_random(struct nftnl_rule *rule)
+{
+	struct nftnl_expr *e = expr(rule, "masq");
+
+	if (e)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_MASQ_FLAGS, NF_NAT_RANGE_PROTO_RANDOM_FULLY);
 }
 
 static void load_value(struct nftnl_rule *rule, uint32_t reg, const void *data, size_t len)

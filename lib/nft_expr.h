@@ -63,6 +63,9 @@ void cni_nft_xt_target(struct nftnl_rule *rule, const char *name, uint32_t revis
 /** Statement: masquerade. */
 void cni_nft_masquerade(struct nftnl_rule *rule);
 
+/** Statement: masquerade, with source ports that nobody can guess. */
+void cni_nft_masquerade_random(struct nftnl_rule *rule);
+
 /** Statement: translate the destination. @param port  host byte order */
 void cni_nft_dnat(struct nftnl_rule *rule, const struct cni_ip *to, uint16_t port);
 

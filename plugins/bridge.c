@@ -69,7 +69,7 @@ static int bridge_clear_leftover(const struct cni_args *args, struct cni_ends *e
 				 "the container has an interface of this name; DEL removes it");
 		return -EEXIST;
 	}
-	r = cni_masq_del(args->name, args->containerid, args->ifname, err);
+	r = cni_masq_del(args, err);
 	if (r == 0)
 		r = cni_ipam_ask(args, CNI_DEL, err);
 	if (r < 0)
@@ -147,16 +147,17 @@ static void bridge_undo_masq(void *ctx)
 	const struct cni_args *args = ctx;
 	struct cni_error err = { 0 };
 
-	if (cni_masq_del(args->name, args->containerid, args->ifname, &err) < 0)
+	if (cni_masq_del(args, &err) < 0)
 		cni_note("undo of ADD: %s", err.msg);
 }
 
-static int bridge_masquerade(const struct cni_args *args, const struct cni_result *res,
-			     struct cni_undo *undo, struct cni_error *err)
+static int bridge_masquerade(const struct cni_args *args, const struct bridge_conf *c,
+			     const struct cni_result *res, struct cni_undo *undo,
+			     struct cni_error *err)
 {
 	int r;
 
-	r = cni_masq_add(args->name, args->containerid, args->ifname, res, err);
+	r = cni_masq_add(args, &c->masq, res, err);
 	if (r == 0)
 		cni_undo_push(undo, bridge_undo_masq, (void *)args);
 	return r;
@@ -202,7 +203,7 @@ static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 	r = c->is_gw ? cni_gateway_ensure(gw, res, err) : 0;
 	if (r < 0)
 		return r;
-	return c->ip_masq ? bridge_masquerade(args, res, undo, err) : 0;
+	return c->ip_masq ? bridge_masquerade(args, c, res, undo, err) : 0;
 }
 
 static int bridge_set_up(struct cni_ends *e, const struct cni_port *port, struct cni_error *err)
@@ -296,7 +297,7 @@ static int bridge_del(const struct cni_args *args, struct cni_error *err)
 {
 	int link = bridge_delete_link(args, err);
 	int ipam = cni_ipam_ask(args, CNI_DEL, err);
-	int masq = cni_masq_del(args->name, args->containerid, args->ifname, err);
+	int masq = cni_masq_del(args, err);
 
 	return link < 0 ? link : ipam < 0 ? ipam : masq;
 }

@@ -8,7 +8,8 @@
  *   isDefaultGateway  bool (false)     isGateway, and a default route by it
  *   forceAddress      bool (false)     an address of the bridge that is in the way is replaced
  *   ipMasq            bool (false)     what leaves the subnet is masqueraded
- *   ipMasqBackend     string           "nftables", which is also what is used when it is absent
+ *   ipMasqBackend     string           "nftables" or "iptables"; absent: iptables if the host has it
+ *   ipMasqRandomFully bool (false)     masquerade with source ports chosen at random (ours)
  *   mtu               int (0)          bytes, of a new bridge and of the pair; 0 = kernel default
  *   hairpinMode       bool (false)     the port sends frames back where they came from
  *   promiscMode       bool (false)     the bridge is promiscuous
@@ -18,11 +19,13 @@
 #ifndef BRIDGE_H
 #define BRIDGE_H
 
+#include "masq.h"
 #include "plugin.h"
 
 /** The configuration, with defaults filled in. Strings and lists are borrowed from the request. */
 struct bridge_conf {
-	const char *bridge, *masq_backend;
+	const char *bridge;
+	struct cni_masq_conf masq;
 	json_int_t mtu, vlan;
 	json_t *vlan_trunk;
 	bool is_gw, is_default_gw, force_address, ip_masq, hairpin, promisc;

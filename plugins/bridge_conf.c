@@ -29,8 +29,6 @@ static int bridge_refuse_unsupported(const struct bridge_conf *c, struct cni_err
 		return bridge_refuse("disableContainerInterface", "true", err);
 	if (c->isolation)
 		return bridge_refuse("portIsolation", "true", err);
-	if (c->ip_masq && strcmp(c->masq_backend, "iptables") == 0)
-		return bridge_refuse("ipMasqBackend", "\"iptables\"", err);
 	return 0;
 }
 
@@ -51,9 +49,8 @@ static int bridge_check_values(struct bridge_conf *c, struct cni_error *err)
 	if (c->hairpin && c->promisc)
 		return cni_invalid(err,
 				   "cannot set hairpin mode and promiscuous mode at the same time");
-	if (c->ip_masq && *c->masq_backend && strcmp(c->masq_backend, "nftables") != 0 &&
-	    strcmp(c->masq_backend, "iptables") != 0)
-		return cni_invalid(err, "unknown ipmasq backend \"%s\"", c->masq_backend);
+	if (c->ip_masq && !cni_masq_knows(c->masq.backend))
+		return cni_invalid(err, "unknown ipmasq backend \"%s\"", c->masq.backend);
 	return 0;
 }
 
@@ -65,7 +62,9 @@ int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret, struc
 		{ "isDefaultGateway", CNI_JSON_BOOL, offsetof(struct bridge_conf, is_default_gw) },
 		{ "forceAddress", CNI_JSON_BOOL, offsetof(struct bridge_conf, force_address) },
 		{ "ipMasq", CNI_JSON_BOOL, offsetof(struct bridge_conf, ip_masq) },
-		{ "ipMasqBackend", CNI_JSON_STRING, offsetof(struct bridge_conf, masq_backend) },
+		{ "ipMasqBackend", CNI_JSON_STRING, offsetof(struct bridge_conf, masq.backend) },
+		{ "ipMasqRandomFully", CNI_JSON_BOOL,
+		  offsetof(struct bridge_conf, masq.random_fully) },
 		{ "mtu", CNI_JSON_INT, offsetof(struct bridge_conf, mtu) },
 		{ "hairpinMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, hairpin) },
 		{ "promiscMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, promisc) },
@@ -81,7 +80,7 @@ int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret, struc
 	};
 	int r;
 
-	*ret = (struct bridge_conf){ .bridge = "cni0", .masq_backend = "" };
+	*ret = (struct bridge_conf){ .bridge = "cni0", .masq.backend = "" };
 	r = cni_conf_check_types(args, err);
 	if (r == 0)
 		r = cni_json_read(args->conf, "", fields, CNI_ARRAY_SIZE(fields), ret, err);
