@@ -33,6 +33,7 @@ struct view {
 	const char *table, *chain; /* borrowed from an operation */
 	bool fresh; /* made by this transaction */
 	bool made; /* fresh, or built-in and its making is in the batch */
+	bool dropped; /* this transaction removes it */
 	bool loaded; /* the kernel's rules are among the known */
 	struct known *rule; /* owned */
 	size_t n, room;
@@ -244,15 +245,17 @@ static int plan_delete(struct plan *p, struct view *v, const struct cni_ipt_op *
 	return 0;
 }
 
-static int plan_drop(struct plan *p, const struct view *v)
+static int plan_drop(struct plan *p, struct view *v)
 {
 	int r;
 
+	if (v->dropped)
+		return 0;
 	r = cni_nft_chain_exists(&p->nft, nfproto(v->family), v->table, v->chain);
 	if (r <= 0)
 		return r;
 	cni_nft_chain_delete(&p->nft, nfproto(v->family), v->table, v->chain);
-	p->any = true;
+	v->dropped = p->any = true;
 	return 0;
 }
 

@@ -103,8 +103,6 @@ static const struct bad_input values[] = {
 	{ BRIDGE("\"disableContainerInterface\":true"), NULL, NULL, 2,
 	  "disableContainerInterface" },
 	{ BRIDGE("\"portIsolation\":true"), NULL, NULL, 2, "portIsolation" },
-	{ BRIDGE("\"ipMasq\":true,\"ipMasqBackend\":\"iptables\""), NULL, NULL, 2,
-	  "ipMasqBackend" },
 	/* IPAM plugins that there are not. */
 	{ RAW("\"ipam\":{\"type\":\"nope\"}"), NULL, NULL, 999, "failed to find plugin \"nope\"" },
 	{ RAW("\"ipam\":{\"type\":\"../x\"}"), NULL, NULL, 7, "invalid plugin name: ../x" },

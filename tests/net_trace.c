@@ -17,6 +17,7 @@
 
 static const char plain[] = NET("", V4);
 static const char masq[] = NET(",\"ipMasq\":true", V4);
+static const char nftables[] = NET(",\"ipMasq\":true,\"ipMasqBackend\":\"nftables\"", V4);
 static const char everything[] = NET(",\"isDefaultGateway\":true,\"ipMasq\":true", V4 "," V6);
 
 static const char *c1;
@@ -90,7 +91,7 @@ static struct seen look_at(const char *command, const char *config)
 
 START_TEST(nothing_is_executed)
 {
-	static const char *const configs[] = { plain, masq, everything };
+	static const char *const configs[] = { plain, masq, nftables, everything };
 	const char *config = configs[_i];
 	struct reply r;
 
@@ -104,7 +105,7 @@ END_TEST
 
 START_TEST(add_dumps_no_table)
 {
-	static const char *const configs[] = { plain, masq, everything };
+	static const char *const configs[] = { plain, masq, nftables, everything };
 	struct seen s = look_at("ADD", configs[_i]);
 
 	ck_assert_int_gt(s.requests, 0);
@@ -118,8 +119,8 @@ START_TEST(the_count_of_messages_does_not_grow)
 
 	/* bridge?; make the pair; eth0?; its address; up; veth?; finished. */
 	ck_assert_int_eq(add.requests, 8);
-	/* delete eth0; list our masquerade rules. */
-	ck_assert_int_eq(del.requests, 2);
+	/* delete eth0; our nftables masquerade rules; our chain in iptables, in ip6tables. */
+	ck_assert_int_eq(del.requests, 4);
 }
 END_TEST
 
@@ -168,8 +169,8 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, world_teardown);
 	tcase_set_timeout(tc, 120);
-	tcase_add_loop_test(tc, nothing_is_executed, 0, 3);
-	tcase_add_loop_test(tc, add_dumps_no_table, 0, 3);
+	tcase_add_loop_test(tc, nothing_is_executed, 0, 4);
+	tcase_add_loop_test(tc, add_dumps_no_table, 0, 4);
 	tcase_add_test(tc, the_count_of_messages_does_not_grow);
 	tcase_add_test(tc, add_sends_as_much_when_there_are_many);
 	tcase_add_test(tc, another_file_is_run_as_the_one_program);
