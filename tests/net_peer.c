@@ -134,6 +134,8 @@ static const struct row rows[] = {
 				       "{'dst':'10.60.0.0/16','table':100}]")),
 	  .newest = true,
 	  .no_check = true },
+	{ .name = "ipMasq, iptables by default",
+	  .config = BRIDGE(GW ",'ipMasq':true" LOCAL(DUAL)) },
 	{ .name = "ipMasq, nftables",
 	  .config = BRIDGE(GW ",'ipMasq':true,'ipMasqBackend':'nftables'" LOCAL(V4)),
 	  .newest = true,
