@@ -108,8 +108,8 @@ int cni_chain_name(const char *prefix, const char *net, const char *containerid,
 	if (n < 0)
 		return -ENOMEM;
 	cni_sha512_hex(both, (size_t)n, hash);
-	snprintf(ret, CNI_CHAIN_NAME_LEN, "CNI-%.9s%.24s", prefix, hash);
-	return 0;
+	n = snprintf(ret, CNI_CHAIN_NAME_LEN, "CNI-%s%s", prefix, hash); /* cut to its length */
+	return n < 0 ? -EINVAL : 0;
 }
 
 /* Append at most what fits, without the double quotes that would end the comment in nft's text. */

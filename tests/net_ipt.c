@@ -46,7 +46,7 @@ static const struct form {
 	{ "filter", "-j DROP", 0, { .verdict = CNI_IPT_DROP } },
 	{ "nat", "-j RETURN", 0, { .verdict = CNI_IPT_RETURN } },
 	{ "nat", "-j CNI-to", 0, { TO } },
-	{ "nat", "", 0, { 0 } },
+	{ "nat", "", 0, { .verdict = CNI_IPT_CONTINUE } },
 	{ "nat", "-m comment --comment 'name: \"net\" id: \"ctr\"'", 0, { .comment = QUOTED } },
 	{ "raw",
 	  "-s 10.0.0.0/24 -j RETURN",
