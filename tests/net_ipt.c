@@ -220,13 +220,13 @@ static void forget(const struct kind *k)
 	sh("nft flush ruleset");
 }
 
+/* But for what was counted meanwhile. */
 static const char *listed(const struct kind *k)
 {
-	return fmt("%s\n%s\n%s", sh("%s | grep -v '^#'", k->save),
-		   sh("nft list ruleset 2>/dev/null"),
-		   sh("nft --debug=netlink list ruleset 2>/dev/null | sed 's/^\\(ip6\\?  *[^ ]* [^ "
-		      "]*\\) [0-9 ]*$/"
-		      "\\1/'"));
+	return sh("{ %s | grep -v '^#'; nft list ruleset; nft --debug=netlink list ruleset | "
+		  "sed 's/^\\(ip6\\?  *[^ ]* [^ ]*\\) [0-9 ]*$/\\1/'; } 2>/dev/null | "
+		  "sed 's/\\[[0-9]*:[0-9]*\\]//; s/\\(packets\\|pkts\\) [0-9]* bytes [0-9]*//'",
+		  k->save);
 }
 
 /* Listings are long: show where they part. */

@@ -41,11 +41,13 @@ static void host_has(const char *kind)
 	setenv("PATH", "/run/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 }
 
-/* Everything that a packet filter holds, of whatever kind. */
+/* Everything that a packet filter holds, of whatever kind, but for what it has counted. */
 static const char *filter(void)
 {
-	return sh("for t in iptables ip6tables; do for k in nft legacy; do $t-$k-save | "
-		  "grep -v '^#'; done; done; nft list ruleset 2>/dev/null");
+	return sh(
+		"{ for t in iptables ip6tables; do for k in nft legacy; do $t-$k-save; done; done; "
+		"nft list ruleset; } 2>/dev/null | grep -v '^#' | "
+		"sed 's/\\[[0-9]*:[0-9]*\\]//; s/packets [0-9]* bytes [0-9]*//'");
 }
 
 /* The same without built-in chains, which are never removed. */
