@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -288,10 +290,11 @@ END_TEST
 #define WORKERS 6
 #define ROUNDS 12
 
-/* Each worker has a chain and jumps of its own, and all of them want the same two shared rules. */
-static void work(const struct kind *k, int worker)
+/* Each worker has chains and jumps of its own, and all of them want the same rules, at the same time. */
+static void work(const struct kind *k, int worker, pthread_barrier_t *together)
 {
 	for (int i = 0; i < ROUNDS; i++) {
+		struct cni_ipt_rule wanted = { .verdict = CNI_IPT_RETURN };
 		struct cni_ipt_rule mine = { .verdict = CNI_IPT_RETURN };
 		struct cni_ipt_rule jump = { .verdict = CNI_IPT_JUMP };
 		struct cni_ipt tx = begin(k);
@@ -299,9 +302,12 @@ static void work(const struct kind *k, int worker)
 
 		snprintf(jump.chain, sizeof(jump.chain), "CNI-%d-%d", worker, i);
 		snprintf(mine.comment, sizeof(mine.comment), "worker %d, %d", worker, i);
+		snprintf(wanted.comment, sizeof(wanted.comment), "round %d", i);
+		(void)pthread_barrier_wait(together);
 		cni_ipt_chain(&tx, "CNI-shared");
 		cni_ipt_insert(&tx, "FORWARD", JUMP("CNI-shared"));
 		cni_ipt_append(&tx, "CNI-shared", MARKED("shared"));
+		cni_ipt_append(&tx, "CNI-shared", &wanted);
 		cni_ipt_append(&tx, "CNI-shared", &mine);
 		cni_ipt_chain(&tx, jump.chain);
 		cni_ipt_append(&tx, jump.chain, &mine);
@@ -327,7 +333,16 @@ START_TEST(beside_others_no_rule_is_lost_or_doubled)
 {
 	const struct kind *k = &kinds[_i];
 	pid_t others, worker[WORKERS];
+	pthread_barrierattr_t shared;
+	pthread_barrier_t *together;
 	int status;
+
+	together = mmap(NULL, sizeof(*together), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	ck_assert_ptr_ne(together, MAP_FAILED);
+	pthread_barrierattr_init(&shared);
+	pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+	ck_assert_int_eq(pthread_barrier_init(together, &shared, WORKERS), 0);
 
 	sh("nft add table inet other; nft add chain inet other c");
 	sh("%s -N CNI-other; %s -A FORWARD -j CNI-other", k->tool, k->tool);
@@ -347,7 +362,7 @@ START_TEST(beside_others_no_rule_is_lost_or_doubled)
 	for (int i = 0; i < WORKERS; i++) {
 		worker[i] = fork();
 		if (worker[i] == 0)
-			work(k, i);
+			work(k, i, together);
 	}
 	for (int i = 0; i < WORKERS; i++) {
 		ck_assert_int_eq(waitpid(worker[i], &status, 0), worker[i]);
@@ -364,6 +379,8 @@ START_TEST(beside_others_no_rule_is_lost_or_doubled)
 			 fmt("%d", WORKERS * ROUNDS / 2));
 	ck_assert_str_eq(sh("%s -S | grep -c -- '-N CNI-[0-9]'", k->tool),
 			 fmt("%d", WORKERS * ROUNDS / 2));
+	ck_assert_str_eq(sh("%s -S CNI-shared | grep -c 'round [0-9]'", k->tool),
+			 fmt("%d", ROUNDS));
 	ck_assert_str_eq(sh("%s -S CNI-shared | grep -c '[t] shared'", k->tool), "1");
 	ck_assert_str_eq(sh("%s -S FORWARD | grep -c -- '-j CNI-shared'", k->tool), "1");
 	ck_assert_str_ne(sh("%s -S CNI-other | grep 'did [1-9]'", k->tool), "");
