@@ -49,6 +49,7 @@ static const char *const known_keys[] = {
 	"ipam",
 	"ipMasq",
 	"ipMasqBackend",
+	"ipMasqRandomFully",
 	"ipRanges",
 	"ips",
 	"isDefaultGateway",

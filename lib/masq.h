@@ -1,10 +1,7 @@
 /*
- * Masquerading of containers' addresses in native nf_tables: table "inet cni_plugins_masquerade" with
- * the chains, rules and comments that the Go plugins' nftables backend makes, so that either
- * implementation removes what the other one added.
- *
- * One rule per address, in one atomic batch over one socket; no program is run. Rules carry their
- * owner (names.h) in the comment, so removing them needs neither the address nor the namespace.
+ * Masquerading of containers' addresses, in one of two backends: nftables, or the iptables of the host
+ * (ipt.h). Tables, chains, rules and comments are those of the Go plugins, so that either implementation
+ * removes what the other one added. No program is run.
  */
 #ifndef CNI_MASQ_H
 #define CNI_MASQ_H
@@ -12,31 +9,44 @@
 #include "faults.h"
 #include "plugin.h"
 
+/** How to masquerade. */
+struct cni_masq_conf {
+	const char *backend; /**< "nftables", "iptables"; "" = iptables if the host has it */
+	bool random_fully; /**< choose source ports at random; without it they are guessable */
+};
+
+/** @return whether there is such a backend; "" is the host's own */
+bool cni_masq_knows(const char *backend);
+
 /**
- * Masquerade what leaves the subnet of each address of a result. Makes the table and chains if they
- * are not there.
+ * Masquerade what leaves the subnet of each address of a result. Makes tables and chains if they are
+ * not there.
  *
- * @param net          network, with container and interface the attachment that owns the rules
- * @param containerid  container
- * @param ifname       interface
- * @return 0; negative errno: nothing was changed, unless the kernel's answer was lost (-ENOBUFS)
+ * @param args  network, container and interface: the attachment that owns the rules
+ * @param conf  with a backend that cni_masq_knows
+ * @return 0; negative errno: nothing was changed; -EAGAIN with CNI_E_RETRY if others hold the lock
  */
-int cni_masq_add(const char *net, const char *containerid, const char *ifname,
+int cni_masq_add(const struct cni_args *args, const struct cni_masq_conf *conf,
 		 const struct cni_result *res, struct cni_error *err) cni_must_check;
 
 /**
- * Check that there is a rule of the attachment for each address of a result. Looks at our own chain
- * only.
+ * Check that there is a rule of the attachment for each address of a result. Only if nftables is named as
+ * the backend, and only its own chain is looked at: else the rules may be in another one.
  */
-void cni_masq_check(const char *net, const char *containerid, const char *ifname,
+void cni_masq_check(const struct cni_args *args, const struct cni_masq_conf *conf,
 		    const struct cni_result *prev, struct cni_faults *f);
 
 /**
- * Remove every rule of an attachment. The table and its chains stay.
- * @return 0, also if there is none or the kernel has no nf_tables; negative errno
+ * Remove every rule of an attachment from every backend, whatever it was added by. Tables and shared
+ * chains stay.
+ *
+ * Needs neither the addresses nor the namespace. With iptables, interfaces of one container in one
+ * network are told apart by their addresses: those that the container still has on other interfaces stay
+ * masqueraded.
+ *
+ * @return 0, also if there is none or the kernel has no packet filter; negative errno
  */
-int cni_masq_del(const char *net, const char *containerid, const char *ifname,
-		 struct cni_error *err) cni_must_check;
+int cni_masq_del(const struct cni_args *args, struct cni_error *err) cni_must_check;
 
 /**
  * Remove every rule of a network that belongs to no valid attachment (conf.h, cni_conf_next_valid).

@@ -89,6 +89,20 @@ int cni_owner(const char *net, const char *containerid, const char *ifname,
 	return 0;
 }
 
+int cni_chain_name(const char *prefix, const char *net, const char *containerid,
+		   char ret[static CNI_CHAIN_NAME_LEN])
+{
+	char hash[CNI_SHA512_HEXLEN];
+	cni_auto(free) char *both = NULL;
+	int n = asprintf(&both, "%s%s", net, containerid);
+
+	if (n < 0)
+		return -ENOMEM;
+	cni_sha512_hex(both, (size_t)n, hash);
+	n = snprintf(ret, CNI_CHAIN_NAME_LEN, "CNI-%s%s", prefix, hash); /* cut to its length */
+	return n < 0 ? -EINVAL : 0;
+}
+
 /* Append at most what fits, without the double quotes that would end the comment in nft's text. */
 static void append_plain(char ret[static CNI_COMMENT_LEN], const char *text)
 {

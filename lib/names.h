@@ -75,5 +75,18 @@ bool cni_alias_is_ours(const char *alias);
 
 /** @return whether an interface alias is that of an attachment to network @p net */
 bool cni_alias_is_of(const char *alias, const char *net);
+/** Room for the name of a chain of iptables', as cni_chain_name makes it: 28 bytes, NUL. */
+#define CNI_CHAIN_NAME_LEN 29
+
+/**
+ * The chain of iptables' that belongs to a container in a network, called as the Go plugins do: "CNI-",
+ * a prefix, and so much of the hash of network and container, one after the other, that it is 28 bytes
+ * long. Interfaces of one container in one network share it.
+ *
+ * @param prefix  "" for masquerading, "DN-" for published ports
+ * @return 0; -ENOMEM
+ */
+int cni_chain_name(const char *prefix, const char *net, const char *containerid,
+		   char ret[static CNI_CHAIN_NAME_LEN]) cni_must_check;
 
 #endif

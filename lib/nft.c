@@ -358,6 +358,16 @@ int cni_nft_watch(struct cni_nft *nft)
 	return r;
 }
 
+void cni_nft_unwatch(struct cni_nft *nft)
+{
+	struct nlmsghdr *h = mnl_nlmsg_batch_head(nft->batch);
+	struct nlattr *attr;
+
+	mnl_attr_for_each(attr, h,
+			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == NFNL_BATCH_GENID)
+		memset(mnl_attr_get_payload(attr), 0, mnl_attr_get_payload_len(attr));
+}
+
 static int ignore(const struct nlmsghdr *h, void *ctx)
 {
 	(void)h;

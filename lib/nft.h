@@ -81,6 +81,9 @@ void cni_nft_rule_delete(struct cni_nft *nft, uint32_t family, const char *table
  */
 int cni_nft_watch(struct cni_nft *nft) cni_must_check;
 
+/** Take cni_nft_watch() back: what was put into the batch holds in whatever generation. */
+void cni_nft_unwatch(struct cni_nft *nft);
+
 /**
  * Send the batch and wait for the kernel's answer; a new batch is begun.
  * @return 0; -ERESTART after cni_nft_watch, if somebody else was faster; other negative errno, with

@@ -8,6 +8,7 @@
 #include <libnftnl/expr.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -108,15 +109,25 @@ void cni_nft_match_addr(struct nftnl_rule *rule, enum cni_nft_side side, bool in
 	compare(rule, inside, net.b, len);
 }
 
-void cni_nft_match_dport(struct nftnl_rule *rule, uint8_t protocol, uint16_t port)
+void cni_nft_match_protocol(struct nftnl_rule *rule, uint8_t protocol)
+{
+	load_meta(rule, NFT_META_L4PROTO);
+	compare(rule, true, &protocol, sizeof(protocol));
+}
+
+void cni_nft_match_port(struct nftnl_rule *rule, uint16_t port)
 {
 	uint16_t wire = htons(port);
 
-	load_meta(rule, NFT_META_L4PROTO);
-	compare(rule, true, &protocol, sizeof(protocol));
 	/* At the same place in TCP, UDP and SCTP (RFC 9293, RFC 768, RFC 9260). */
 	load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 2, sizeof(wire));
 	compare(rule, true, &wire, sizeof(wire));
+}
+
+void cni_nft_match_dport(struct nftnl_rule *rule, uint8_t protocol, uint16_t port)
+{
+	cni_nft_match_protocol(rule, protocol);
+	cni_nft_match_port(rule, port);
 }
 
 void cni_nft_match_iif(struct nftnl_rule *rule, bool equal, const char *name)
@@ -126,6 +137,21 @@ void cni_nft_match_iif(struct nftnl_rule *rule, bool equal, const char *name)
 	memcpy(padded, name, strnlen(name, sizeof(padded) - 1));
 	load_meta(rule, NFT_META_IIFNAME);
 	compare(rule, equal, padded, sizeof(padded));
+}
+
+void cni_nft_match_ifname(struct nftnl_rule *rule, uint32_t key, bool equal, const char *name,
+			  bool whole)
+{
+	load_meta(rule, key);
+	compare(rule, equal, name, strlen(name) + (whole ? 1 : 0));
+}
+
+void cni_nft_match_mark(struct nftnl_rule *rule, uint32_t mark, uint32_t bits)
+{
+	load_meta(rule, NFT_META_MARK);
+	if (bits != UINT32_MAX)
+		bitwise(rule, &bits, sizeof(bits));
+	compare(rule, true, &mark, sizeof(mark));
 }
 
 void cni_nft_match_source_mac(struct nftnl_rule *rule, const uint8_t mac[static CNI_MAC_LEN])
@@ -172,9 +198,60 @@ void cni_nft_verdict(struct nftnl_rule *rule, int verdict, const char *chain)
 		nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain);
 }
 
+void cni_nft_counter(struct nftnl_rule *rule)
+{
+	(void)expr(rule, "counter");
+}
+
+/* The expression takes the data over, and frees it. */
+static void set_xt_data(struct nftnl_rule *rule, struct nftnl_expr *e, uint16_t attr,
+			const void *data, size_t len)
+{
+	void *copy = malloc(len);
+
+	if (!copy) {
+		nftnl_rule_unset(rule, NFTNL_RULE_CHAIN);
+		return;
+	}
+	memcpy(copy, data, len);
+	nftnl_expr_set(e, attr, copy, (uint32_t)len);
+}
+
+void cni_nft_xt_match(struct nftnl_rule *rule, const char *name, uint32_t revision,
+		      const void *data, size_t len)
+{
+	struct nftnl_expr *e = expr(rule, "match");
+
+	if (!e)
+		return;
+	nftnl_expr_set_str(e, NFTNL_EXPR_MT_NAME, name);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_MT_REV, revision);
+	set_xt_data(rule, e, NFTNL_EXPR_MT_INFO, data, len);
+}
+
+void cni_nft_xt_target(struct nftnl_rule *rule, const char *name, uint32_t revision,
+		       const void *data, size_t len)
+{
+	struct nftnl_expr *e = expr(rule, "target");
+
+	if (!e)
+		return;
+	nftnl_expr_set_str(e, NFTNL_EXPR_TG_NAME, name);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_TG_REV, revision);
+	set_xt_data(rule, e, NFTNL_EXPR_TG_INFO, data, len);
+}
+
 void cni_nft_masquerade(struct nftnl_rule *rule)
 {
 	(void)expr(rule, "masq");
+}
+
+void cni_nft_masquerade_random(struct nftnl_rule *rule)
+{
+	struct nftnl_expr *e = expr(rule, "masq");
+
+	if (e)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_MASQ_FLAGS, NF_NAT_RANGE_PROTO_RANDOM_FULLY);
 }
 
 static void load_value(struct nftnl_rule *rule, uint32_t reg, const void *data, size_t len)

@@ -34,8 +34,40 @@ void cni_nft_match_dnat(struct nftnl_rule *rule);
 /** Verdict: NF_ACCEPT, NFT_RETURN, ... or NFT_GOTO, NFT_JUMP with a chain. */
 void cni_nft_verdict(struct nftnl_rule *rule, int verdict, const char *chain);
 
+/** Match: the transport protocol (IPPROTO_*). */
+void cni_nft_match_protocol(struct nftnl_rule *rule, uint8_t protocol);
+
+/** Match: the destination port, of a protocol that has it as TCP does. @param port  host byte order */
+void cni_nft_match_port(struct nftnl_rule *rule, uint16_t port);
+
+/**
+ * Match: the interface that the packet came in by or leaves by does (not) have this name.
+ * @param key    NFT_META_IIFNAME or NFT_META_OIFNAME
+ * @param name   1..15 bytes
+ * @param whole  else names that begin so
+ */
+void cni_nft_match_ifname(struct nftnl_rule *rule, uint32_t key, bool equal, const char *name,
+			  bool whole);
+
+/** Match: the packet's mark, as far as @p bits go. */
+void cni_nft_match_mark(struct nftnl_rule *rule, uint32_t mark, uint32_t bits);
+
+/** Statement: count packets and bytes. */
+void cni_nft_counter(struct nftnl_rule *rule);
+
+/** Match by an extension of x_tables. @param data  of @p len bytes, as the kernel's module wants it */
+void cni_nft_xt_match(struct nftnl_rule *rule, const char *name, uint32_t revision,
+		      const void *data, size_t len);
+
+/** Statement: a target of x_tables; likewise. */
+void cni_nft_xt_target(struct nftnl_rule *rule, const char *name, uint32_t revision,
+		       const void *data, size_t len);
+
 /** Statement: masquerade. */
 void cni_nft_masquerade(struct nftnl_rule *rule);
+
+/** Statement: masquerade, with source ports that nobody can guess. */
+void cni_nft_masquerade_random(struct nftnl_rule *rule);
 
 /** Statement: translate the destination. @param port  host byte order */
 void cni_nft_dnat(struct nftnl_rule *rule, const struct cni_ip *to, uint16_t port);

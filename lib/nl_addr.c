@@ -173,6 +173,7 @@ int cni_addr_settle(struct cni_nl *nl, struct cni_nl *events, int ifindex, const
 struct listing {
 	struct cni_addr_list *list;
 	unsigned int ifindex;
+	bool others; /* of all links but this one */
 };
 
 static void forget(void *ctx)
@@ -191,7 +192,7 @@ static int collect(struct nlmsghdr *nlh, void *ctx)
 	int r;
 
 	/* Kernels before 4.20 do not filter. */
-	if (nlh->nlmsg_type == RTM_NEWADDR && ifa->ifa_index != l->ifindex)
+	if (nlh->nlmsg_type == RTM_NEWADDR && (ifa->ifa_index == l->ifindex) == l->others)
 		return 0;
 	r = read_answer(nlh, &got);
 	if (r < 0)
@@ -204,14 +205,26 @@ static int collect(struct nlmsghdr *nlh, void *ctx)
 	return 0;
 }
 
-int cni_addr_list(struct cni_nl *nl, int ifindex, int family, struct cni_addr_list *ret)
+static int list_addrs(struct cni_nl *nl, int family, struct listing *l)
 {
 	struct ifaddrmsg ifa = { .ifa_family = (uint8_t)family,
-				 .ifa_index = (unsigned int)ifindex };
+				 .ifa_index = l->others ? 0 : l->ifindex };
 	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETADDR, 0);
-	struct listing l = { .list = ret, .ifindex = (unsigned int)ifindex };
 
 	if (!msg || nlmsg_append(msg, &ifa, sizeof(ifa), NLMSG_ALIGNTO) < 0)
 		return -ENOMEM;
-	return cni_nl_dump(nl, msg, forget, collect, &l);
+	return cni_nl_dump(nl, msg, forget, collect, l);
+}
+
+int cni_addr_list(struct cni_nl *nl, int ifindex, int family, struct cni_addr_list *ret)
+{
+	return list_addrs(nl, family,
+			  &(struct listing){ .list = ret, .ifindex = (unsigned int)ifindex });
+}
+
+int cni_addr_list_others(struct cni_nl *nl, int ifindex, int family, struct cni_addr_list *ret)
+{
+	return list_addrs(
+		nl, family,
+		&(struct listing){ .list = ret, .ifindex = (unsigned int)ifindex, .others = true });
 }

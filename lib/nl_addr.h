@@ -58,4 +58,12 @@ static inline void cni_auto_addrs(struct cni_addr_list *list)
 int cni_addr_list(struct cni_nl *nl, int ifindex, int family,
 		  struct cni_addr_list *ret) cni_must_check;
 
+/**
+ * List the addresses of all links but one. A dump of the namespace: for that of a container.
+ * @param ifindex  of the link to leave out; 0 = none
+ * @return as cni_addr_list
+ */
+int cni_addr_list_others(struct cni_nl *nl, int ifindex, int family,
+			 struct cni_addr_list *ret) cni_must_check;
+
 #endif

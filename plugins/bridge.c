@@ -123,7 +123,7 @@ static int bridge_clear_leftover(const struct cni_args *args, struct cni_nl *hos
 				 "the container has an interface of this name; DEL removes it");
 		return -EEXIST;
 	}
-	r = cni_masq_del(args->name, args->containerid, args->ifname, err);
+	r = cni_masq_del(args, err);
 	if (r == 0)
 		r = cni_spoof_del(args->name, args->containerid, args->ifname, err);
 	if (r == 0)
@@ -230,16 +230,17 @@ static void bridge_undo_masq(void *ctx)
 	const struct cni_args *args = ctx;
 	struct cni_error err = { 0 };
 
-	if (cni_masq_del(args->name, args->containerid, args->ifname, &err) < 0)
+	if (cni_masq_del(args, &err) < 0)
 		cni_note("undo of ADD: %s", err.msg);
 }
 
 /* The undo comes first: when the answer alone is lost, for lack of memory, the rules are there. */
-static int bridge_masquerade(const struct cni_args *args, const struct cni_result *res,
-			     struct cni_undo *undo, struct cni_error *err)
+static int bridge_masquerade(const struct cni_args *args, const struct bridge_conf *c,
+			     const struct cni_result *res, struct cni_undo *undo,
+			     struct cni_error *err)
 {
 	cni_undo_push(undo, bridge_undo_masq, (void *)args);
-	return cni_masq_add(args->name, args->containerid, args->ifname, res, err);
+	return cni_masq_add(args, &c->masq, res, err);
 }
 
 /* The interfaces of the result. A bridge that is not of our making may have changed its MAC. */
@@ -321,7 +322,7 @@ static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 	r = c->is_gw ? bridge_ensure_gateway(c, gw, res, err) : 0;
 	if (r < 0)
 		return r;
-	return c->ip_masq ? bridge_masquerade(args, res, undo, err) : 0;
+	return c->ip_masq ? bridge_masquerade(args, c, res, undo, err) : 0;
 }
 
 /* Not before the port forwards: what is announced earlier is lost. */
@@ -441,7 +442,7 @@ static int bridge_del(const struct cni_args *args, struct cni_error *err)
 {
 	int link = bridge_delete_link(args, err);
 	int ipam = cni_ipam_ask(args, CNI_DEL, err);
-	int masq = cni_masq_del(args->name, args->containerid, args->ifname, err);
+	int masq = cni_masq_del(args, err);
 	int spoof = 0;
 
 	if (link == 0) /* while the link is there, it stays checked */

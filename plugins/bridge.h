@@ -8,7 +8,8 @@
  *   isDefaultGateway  bool (false)     isGateway, and a default route by it
  *   forceAddress      bool (false)     an address of the bridge that is in the way is replaced
  *   ipMasq            bool (false)     what leaves the subnet is masqueraded
- *   ipMasqBackend     string           "nftables", which is also what is used when it is absent
+ *   ipMasqBackend     string           "nftables" or "iptables"; absent: iptables if the host has it
+ *   ipMasqRandomFully bool (false)     masquerade with source ports chosen at random (ours)
  *   vlan              int (0)          VLAN of the container's frames, 1..4094; 0 = none
  *   vlanTrunk         list             VLANs that pass with their tags: {"id"}, {"minID", "maxID"}
  *   preserveDefaultVlan bool (false)   the port stays in the bridge's default VLAN besides
@@ -28,13 +29,15 @@
 #define BRIDGE_H
 
 #include "iface.h"
+#include "masq.h"
 #include "nl_brport.h"
 #include "nl_link.h"
 #include "plugin.h"
 
 /** The configuration, with defaults filled in. Strings and lists are borrowed from the request. */
 struct bridge_conf {
-	const char *bridge, *masq_backend;
+	const char *bridge;
+	struct cni_masq_conf masq;
 	json_int_t mtu; /**< may be CNI_JSON_AUTO */
 	json_int_t vlan;
 	json_t *vlan_trunk;

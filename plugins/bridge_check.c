@@ -236,7 +236,7 @@ int bridge_check(const struct cni_args *args, struct cni_error *err)
 	}
 	if (has_bridge)
 		bridge_check_gateway(&e.host, &c, &br, &prev, &f);
-	if (c.ip_masq && strcmp(c.masq_backend, "nftables") == 0)
-		cni_masq_check(args->name, args->containerid, args->ifname, &prev, &f);
+	if (c.ip_masq)
+		cni_masq_check(args, &c.masq, &prev, &f);
 	return cni_faults_report(&f, err);
 }

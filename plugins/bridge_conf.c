@@ -10,20 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-static int bridge_refuse(const char *key, const char *value, struct cni_error *err)
-{
-	return cni_fail(err, CNI_E_FIELD, 0, "unsupported field %s: %s is not supported yet", key,
-			value);
-}
-
-/* Keys whose work is not done yet are refused, never passed over in silence. */
-static int bridge_refuse_unsupported(const struct bridge_conf *c, struct cni_error *err)
-{
-	if (c->ip_masq && strcmp(c->masq_backend, "iptables") == 0)
-		return bridge_refuse("ipMasqBackend", "\"iptables\"", err);
-	return 0;
-}
-
 /* What "vlan", "vlanTrunk" and "preserveDefaultVlan" come to. */
 static int bridge_plan_vlans(struct bridge_conf *c, struct cni_error *err)
 {
@@ -68,9 +54,8 @@ static int bridge_check_values(const struct cni_args *args, struct bridge_conf *
 	if (c->port.hairpin && c->promisc)
 		return cni_invalid(err,
 				   "cannot set hairpin mode and promiscuous mode at the same time");
-	if (c->ip_masq && *c->masq_backend && strcmp(c->masq_backend, "nftables") != 0 &&
-	    strcmp(c->masq_backend, "iptables") != 0)
-		return cni_invalid(err, "unknown ipmasq backend \"%s\"", c->masq_backend);
+	if (c->ip_masq && !cni_masq_knows(c->masq.backend))
+		return cni_invalid(err, "unknown ipmasq backend \"%s\"", c->masq.backend);
 	return 0;
 }
 
@@ -82,7 +67,9 @@ int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret, struc
 		{ "isDefaultGateway", CNI_JSON_BOOL, offsetof(struct bridge_conf, is_default_gw) },
 		{ "forceAddress", CNI_JSON_BOOL, offsetof(struct bridge_conf, force_address) },
 		{ "ipMasq", CNI_JSON_BOOL, offsetof(struct bridge_conf, ip_masq) },
-		{ "ipMasqBackend", CNI_JSON_STRING, offsetof(struct bridge_conf, masq_backend) },
+		{ "ipMasqBackend", CNI_JSON_STRING, offsetof(struct bridge_conf, masq.backend) },
+		{ "ipMasqRandomFully", CNI_JSON_BOOL,
+		  offsetof(struct bridge_conf, masq.random_fully) },
 		{ "mtu", CNI_JSON_INT_OR_AUTO, offsetof(struct bridge_conf, mtu) },
 		{ "hairpinMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, port.hairpin) },
 		{ "promiscMode", CNI_JSON_BOOL, offsetof(struct bridge_conf, promisc) },
@@ -100,7 +87,7 @@ int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret, struc
 	};
 	int r;
 
-	*ret = (struct bridge_conf){ .bridge = "cni0", .masq_backend = "" };
+	*ret = (struct bridge_conf){ .bridge = "cni0", .masq.backend = "" };
 	r = cni_conf_check_types(args, err);
 	if (r == 0)
 		r = cni_json_read(args->conf, "", fields, CNI_ARRAY_SIZE(fields), ret, err);
@@ -125,5 +112,5 @@ int bridge_read(const struct cni_args *args, struct bridge_conf *ret, struct cni
 	if (r < 0)
 		return r;
 	ret->has_mac = r > 0;
-	return bridge_refuse_unsupported(ret, err);
+	return 0;
 }

@@ -250,6 +250,22 @@ START_TEST(a_comment_is_cut_to_128_bytes)
 }
 END_TEST
 
+/* The Go plugins' own test vectors. */
+START_TEST(a_chain_is_a_hash_of_network_and_container)
+{
+	char chain[CNI_CHAIN_NAME_LEN];
+
+	ck_assert_int_eq(cni_chain_name("", "test", "1234", chain), 0);
+	ck_assert_str_eq(chain, "CNI-2bbe0c48b91a7d1b8a6753a8");
+	ck_assert_int_eq(cni_chain_name("", "testalongnamethatdoesnotmakesense", "1234", chain), 0);
+	ck_assert_str_eq(chain, "CNI-374f33fe84ab0ed84dcdebe3");
+	ck_assert_int_eq(cni_chain_name("PREFIX-", "test", "1234", chain), 0);
+	ck_assert_str_eq(chain, "CNI-PREFIX-2bbe0c48b91a7d1b8");
+	ck_assert_int_eq(cni_chain_name("DN-", "testnet", "cidA", chain), 0);
+	ck_assert_str_eq(chain, "CNI-DN-52569ef82c0ccb6a4a27b");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("names");
@@ -271,6 +287,7 @@ int main(void)
 	tcase_add_test(tc, a_comment_is_what_the_go_plugin_writes);
 	tcase_add_test(tc, a_comment_loses_double_quotes_only_from_its_text);
 	tcase_add_test(tc, a_comment_is_cut_to_128_bytes);
+	tcase_add_test(tc, a_chain_is_a_hash_of_network_and_container);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

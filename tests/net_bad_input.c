@@ -104,8 +104,6 @@ static const struct bad_input values[] = {
 	{ BRIDGE("\"ipMasq\":true,\"ipMasqBackend\":\"foo\""), NULL, NULL, 7,
 	  "unknown ipmasq backend \"foo\"" },
 	/* Not done yet: refused, not passed over. */
-	{ BRIDGE("\"ipMasq\":true,\"ipMasqBackend\":\"iptables\""), NULL, NULL, 2,
-	  "ipMasqBackend" },
 	/* IPAM plugins that there are not. */
 	{ RAW("\"ipam\":{\"type\":\"nope\"}"), NULL, NULL, 999, "failed to find plugin \"nope\"" },
 	{ RAW("\"ipam\":{\"type\":\"../x\"}"), NULL, NULL, 7, "invalid plugin name: ../x" },

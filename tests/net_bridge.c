@@ -33,7 +33,7 @@ START_TEST(add_check_del)
 }
 END_TEST
 
-static const char masqueraded[] =
+static const char masq[] =
 	"{\"cniVersion\":\"1.0.0\",\"name\":\"net1\",\"type\":\"bridge\",\"bridge\":\"br0\","
 	"\"isGateway\":true,\"ipMasq\":true,"
 	"\"ipam\":{\"type\":\"host-local\",\"subnet\":\"10.1.0.0/24\"}}";
@@ -41,7 +41,7 @@ static const char masqueraded[] =
 static void assert_freed(void)
 {
 	ck_assert_int_ne(sh_status("ls /var/lib/cni/networks/net1/10.1.0.2"), 0);
-	ck_assert_int_ne(sh_status("nft list ruleset | grep -q 'id: ctr1'"), 0);
+	ck_assert_str_eq(masqueraded("ctr1"), "0");
 }
 
 /* As after a crash between umount and unlink, or a reboot with a directory that stays. */
@@ -49,15 +49,15 @@ START_TEST(del_succeeds_where_only_the_file_of_the_namespace_is_left)
 {
 	const char *netns = container_add("c1");
 
-	call_ok((struct call){ .command = "ADD", .netns = netns, .config = masqueraded });
+	call_ok((struct call){ .command = "ADD", .netns = netns, .config = masq });
 	container_del("c1");
 	sh("touch %s", netns);
-	call_fails((struct call){ .command = "ADD", .netns = netns, .config = masqueraded }, 999,
+	call_fails((struct call){ .command = "ADD", .netns = netns, .config = masq }, 999,
 		   "unknown FS magic");
-	call_ok((struct call){ .command = "DEL", .netns = netns, .config = masqueraded });
+	call_ok((struct call){ .command = "DEL", .netns = netns, .config = masq });
 	assert_freed();
 	call_ok((struct call){
-		.plugin = "loopback", .command = "DEL", .netns = netns, .config = masqueraded });
+		.plugin = "loopback", .command = "DEL", .netns = netns, .config = masq });
 }
 END_TEST
 
@@ -66,11 +66,9 @@ START_TEST(del_in_our_own_namespace_takes_nothing_of_it_and_says_so)
 {
 	const char *netns = container_add("c1");
 
-	call_ok((struct call){ .command = "ADD", .netns = netns, .config = masqueraded });
+	call_ok((struct call){ .command = "ADD", .netns = netns, .config = masq });
 	sh("ip link add eth0 type bridge");
-	call_fails((struct call){ .command = "DEL",
-				  .netns = "/proc/self/ns/net",
-				  .config = masqueraded },
+	call_fails((struct call){ .command = "DEL", .netns = "/proc/self/ns/net", .config = masq },
 		   8, "should not be the same");
 	assert_freed();
 	sh("ip link show eth0");

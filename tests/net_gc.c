@@ -8,11 +8,12 @@
 #define NET(version, keys) \
 	"{\"cniVersion\":\"" version "\",\"name\":\"net1\",\"type\":\"bridge\"," keys "}"
 #define L3 "\"bridge\":\"br0\",\"isGateway\":true"
-#define OTHER                                                                                 \
-	"{\"cniVersion\":\"1.1.0\",\"name\":\"net2\",\"type\":\"bridge\",\"bridge\":\"br2\"," \
-	"\"ipMasq\":true,\"ipam\":{\"type\":\"host-local\",\"subnet\":\"10.2.0.0/24\"}}"
-#define POOL(keys)                                                                               \
-	NET("1.1.0", L3 ",\"ipMasq\":true" keys ",\"ipam\":{\"type\":\"host-local\",\"subnet\":" \
+#define NFTABLES "\"ipMasq\":true,\"ipMasqBackend\":\"nftables\""
+#define OTHER                                                                         \
+	"{\"cniVersion\":\"1.1.0\",\"name\":\"net2\",\"type\":\"bridge\",\"bridge\":" \
+	"\"br2\"," NFTABLES ",\"ipam\":{\"type\":\"host-local\",\"subnet\":\"10.2.0.0/24\"}}"
+#define POOL(keys)                                                                         \
+	NET("1.1.0", L3 "," NFTABLES keys ",\"ipam\":{\"type\":\"host-local\",\"subnet\":" \
 			"\"10.1.0.0/29\"}")
 #define VALID(list) ",\"cni.dev/valid-attachments\":" list
 #define ONE(id, ifname) "{\"containerID\":\"" id "\",\"ifname\":\"" ifname "\"}"
@@ -32,6 +33,7 @@ static const char *owners(void)
 		  "[ -e $f ] && echo ${f%%/*}:$(tr '\\r\\n' ' ' <$f); done | tr -s ' ' | sort");
 }
 
+/* Rules that say whose they are, interface and all. */
 static const char *rules(void)
 {
 	return sh("nft list ruleset | sed -n 's/.*net: \\(.*\\), if: \\(.*\\), id: "

@@ -31,6 +31,14 @@ static inline void no_link_local(void)
 	sh("echo 1 >/proc/sys/net/ipv6/conf/default/addr_gen_mode");
 }
 
+/** @return how many addresses are masqueraded for containers whose id begins so, by whatever backend */
+static inline const char *masqueraded(const char *id)
+{
+	return sh("{ nft list ruleset; iptables-save; ip6tables-save; } 2>/dev/null | "
+		  "grep -c 'id: %s\\|-A POSTROUTING.*id: ..%s' || :",
+		  id, id);
+}
+
 /** world_dump(), without the mark of routes that the kernel sets some time after the carrier went. */
 static inline const char *world_now(void)
 {

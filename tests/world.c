@@ -379,7 +379,7 @@ static const char dump_namespace[] =
 	"done; "
 	"for i in $(ls /proc/sys/net/ipv6/conf); do for k in accept_ra accept_dad disable_ipv6; do "
 	"echo $i $k $(cat /proc/sys/net/ipv6/conf/$i/$k); done; done; "
-	"nft list ruleset";
+	"{ nft list ruleset; iptables-save; ip6tables-save; } 2>/dev/null | grep -v '^#' || :";
 
 const char *world_dump(void)
 {

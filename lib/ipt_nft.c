@@ -1,0 +1,441 @@
+/*
+ * The writer for iptables-nft: its tables are tables of nf_tables; see ipt.h.
+ *
+ * A transaction is planned by what is read, sent as one batch, and planned again if the kernel says
+ * that the plan has become old. As little as possible is read: a rule in a chain that this transaction
+ * makes, or that leads to one, can't be there yet, so a new attachment's rules cost the same however
+ * many others there are.
+ */
+#include "ipt_nft_rule.h"
+#include "ipt_writer.h"
+#include "nft.h"
+
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_ipv4.h>
+#include <string.h>
+#include <time.h>
+
+/* Plans may fail because things come and go beside us; if it goes on like that, something is broken. */
+#define CHURN_MAX 20
+
+/* A rule that the kernel has (with a handle), or that this transaction is adding. */
+struct known {
+	struct cni_ipt_rule rule;
+	uint64_t handle;
+	bool gone; /* this transaction deletes it */
+};
+
+/* What is known of a chain. */
+struct view {
+	sa_family_t family;
+	const char *table, *chain; /* borrowed from an operation */
+	bool fresh; /* made by this transaction */
+	bool made; /* fresh, or built-in and its making is in the batch */
+	bool dropped; /* this transaction removes it */
+	bool loaded; /* the kernel's rules are among the known */
+	struct known *rule; /* owned */
+	size_t n, room;
+};
+
+struct plan {
+	struct cni_nft nft;
+	const struct cni_ipt_op *op;
+	size_t n;
+	uint32_t *first; /* owned; number of each operation's first message */
+	bool *keep; /* owned; chains that turned out to be in use */
+	struct view *view; /* owned; one for each operation at most */
+	size_t views;
+	bool any; /* there is something in the batch */
+	bool watched; /* it was decided by something that must not have changed */
+};
+
+static void forget_views(struct plan *p)
+{
+	for (size_t i = 0; i < p->views; i++)
+		free(p->view[i].rule);
+	p->views = 0;
+}
+
+static void cni_auto_plan(struct plan *p)
+{
+	cni_nft_close(&p->nft);
+	if (p->view)
+		forget_views(p);
+	free(p->first);
+	free(p->keep);
+	free(p->view);
+}
+
+static uint32_t nfproto(sa_family_t family)
+{
+	return family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
+}
+
+/* ---- built-in chains, as iptables-nft makes them ---- */
+
+static const struct builtin {
+	const char *table, *chain;
+	struct cni_nft_hook hook;
+} builtins[] = {
+	{ "filter", "INPUT", { "filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER } },
+	{ "filter", "FORWARD", { "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER } },
+	{ "filter", "OUTPUT", { "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER } },
+	{ "nat", "PREROUTING", { "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST } },
+	{ "nat", "INPUT", { "nat", NF_INET_LOCAL_IN, NF_IP_PRI_NAT_SRC } },
+	{ "nat", "OUTPUT", { "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST } },
+	{ "nat", "POSTROUTING", { "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC } },
+	{ "mangle", "PREROUTING", { "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE } },
+	{ "mangle", "INPUT", { "filter", NF_INET_LOCAL_IN, NF_IP_PRI_MANGLE } },
+	{ "mangle", "FORWARD", { "filter", NF_INET_FORWARD, NF_IP_PRI_MANGLE } },
+	{ "mangle", "OUTPUT", { "route", NF_INET_LOCAL_OUT, NF_IP_PRI_MANGLE } },
+	{ "mangle", "POSTROUTING", { "filter", NF_INET_POST_ROUTING, NF_IP_PRI_MANGLE } },
+	{ "raw", "PREROUTING", { "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW } },
+	{ "raw", "OUTPUT", { "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_RAW } },
+};
+
+static const struct builtin *find_builtin(const char *table, const char *chain)
+{
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(builtins); i++)
+		if (strcmp(builtins[i].table, table) == 0 && strcmp(builtins[i].chain, chain) == 0)
+			return &builtins[i];
+	return NULL;
+}
+
+/* ---- what is there ---- */
+
+static struct view *find_view(const struct plan *p, const struct cni_ipt_op *op, const char *chain)
+{
+	for (size_t i = 0; i < p->views; i++)
+		if (p->view[i].family == op->family && strcmp(p->view[i].table, op->table) == 0 &&
+		    strcmp(p->view[i].chain, chain) == 0)
+			return &p->view[i];
+	return NULL;
+}
+
+static struct view *view_of(struct plan *p, const struct cni_ipt_op *op)
+{
+	struct view *v = find_view(p, op, op->chain);
+
+	if (!v) {
+		v = &p->view[p->views++];
+		*v = (struct view){ .family = op->family, .table = op->table, .chain = op->chain };
+	}
+	return v;
+}
+
+static struct known *add_known(struct view *v)
+{
+	if (v->n == v->room) {
+		size_t room = v->room ? 2 * v->room : 8;
+		struct known *rule = reallocarray(v->rule, room, sizeof(*rule));
+
+		if (!rule)
+			return NULL;
+		v->rule = rule;
+		v->room = room;
+	}
+	v->rule[v->n].gone = false;
+	return &v->rule[v->n++];
+}
+
+static int load_rule(const struct nftnl_rule *rule, void *ctx)
+{
+	struct view *v = ctx;
+	struct known *k = add_known(v);
+
+	if (!k)
+		return -ENOMEM;
+	cni_ipt_nft_decode(rule, v->family, &k->rule);
+	k->handle = nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE);
+	return 0;
+}
+
+static int load(struct cni_nft *nft, struct view *v)
+{
+	if (v->loaded || v->fresh)
+		return 0;
+	v->loaded = true;
+	return cni_nft_each_rule(nft, nfproto(v->family), v->table, v->chain, load_rule, v);
+}
+
+/* @return 1 if the chain has such a rule, or gets it; 0 if not; negative errno */
+static int has_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op)
+{
+	const struct view *to = op->rule.verdict == CNI_IPT_JUMP ? find_view(p, op, op->rule.chain)
+								 : NULL;
+	int r = 0;
+
+	if (!v->fresh && !(to && to->fresh)) {
+		p->watched = true;
+		r = load(&p->nft, v);
+	}
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < v->n; i++)
+		if (!v->rule[i].gone && cni_ipt_rule_equal(&v->rule[i].rule, &op->rule))
+			return 1;
+	return 0;
+}
+
+/* ---- planning ---- */
+
+static int plan_chain(struct plan *p, struct view *v)
+{
+	int r;
+
+	if (v->made)
+		return 0;
+	r = cni_nft_chain_exists(&p->nft, nfproto(v->family), v->table, v->chain);
+	if (r != 0) {
+		p->watched = true;
+		return r < 0 ? r : 0;
+	}
+	cni_nft_table(&p->nft, nfproto(v->family), v->table, "");
+	cni_nft_chain_new(&p->nft, nfproto(v->family), v->table, v->chain);
+	v->fresh = v->made = p->any = true;
+	return 0;
+}
+
+static int plan_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op)
+{
+	const struct builtin *builtin = find_builtin(op->table, op->chain);
+	struct nftnl_rule *rule;
+	struct known *k;
+	int r;
+
+	r = has_rule(p, v, op);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (builtin && !v->made) {
+		cni_nft_table(&p->nft, nfproto(v->family), v->table, "");
+		cni_nft_chain(&p->nft, nfproto(v->family), v->table, v->chain, &builtin->hook, "");
+		v->made = true;
+	}
+	k = add_known(v);
+	if (!k)
+		return -ENOMEM;
+	k->rule = op->rule;
+	k->handle = 0;
+	rule = cni_ipt_nft_encode(v->family, v->table, v->chain, &op->rule);
+	if (op->what == CNI_IPT_OP_APPEND)
+		cni_nft_rule_append_take(&p->nft, rule);
+	else
+		cni_nft_rule_insert_take(&p->nft, rule);
+	p->any = true;
+	return 0;
+}
+
+static int plan_delete(struct plan *p, struct view *v, const struct cni_ipt_op *op)
+{
+	int r;
+
+	r = load(&p->nft, v);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < v->n; i++) {
+		struct known *k = &v->rule[i];
+
+		if (!k->handle || k->gone || !cni_ipt_op_deletes(op, &k->rule))
+			continue;
+		cni_nft_rule_delete(&p->nft, nfproto(v->family), v->table, v->chain, k->handle);
+		k->gone = p->any = true;
+	}
+	return 0;
+}
+
+static int plan_drop(struct plan *p, struct view *v)
+{
+	int r;
+
+	if (v->dropped)
+		return 0;
+	r = cni_nft_chain_exists(&p->nft, nfproto(v->family), v->table, v->chain);
+	if (r <= 0)
+		return r;
+	cni_nft_chain_delete(&p->nft, nfproto(v->family), v->table, v->chain);
+	v->dropped = p->any = true;
+	return 0;
+}
+
+static int plan_op(struct plan *p, size_t i)
+{
+	const struct cni_ipt_op *op = &p->op[i];
+	struct view *v = view_of(p, op);
+
+	switch (op->what) {
+	case CNI_IPT_OP_CHAIN:
+		return plan_chain(p, v);
+	case CNI_IPT_OP_APPEND:
+	case CNI_IPT_OP_INSERT:
+		return plan_rule(p, v, op);
+	case CNI_IPT_OP_DELETE:
+	case CNI_IPT_OP_DELETE_IF:
+		return plan_delete(p, v, op);
+	case CNI_IPT_OP_DROP:
+		return p->keep[i] ? 0 : plan_drop(p, v);
+	}
+	return 0;
+}
+
+/* @return 0; negative errno, with the operation that it is about in @p at */
+static int plan_and_send(struct plan *p, size_t *at)
+{
+	int r;
+
+	forget_views(p);
+	p->any = p->watched = false;
+	*at = 0;
+	r = cni_nft_watch(&p->nft);
+	for (size_t i = 0; i < p->n && r == 0; i++) {
+		*at = i;
+		p->first[i] = p->nft.seq;
+		r = plan_op(p, i);
+	}
+	if (r < 0 || !p->any)
+		return r;
+	if (!p->watched)
+		cni_nft_unwatch(&p->nft);
+	r = cni_nft_commit(&p->nft);
+	for (*at = 0; *at + 1 < p->n && p->first[*at + 1] <= p->nft.failed;)
+		++*at;
+	return r;
+}
+
+static bool is_past(const struct timespec *t)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > t->tv_sec || (now.tv_sec == t->tv_sec && now.tv_nsec >= t->tv_nsec);
+}
+
+/* @return whether a plan that failed so is worth a new one */
+static bool is_stale(struct plan *p, size_t at, int r, unsigned int *churn)
+{
+	const struct cni_ipt_op *op = &p->op[at];
+
+	if (r == -ERESTART || r == -EINTR) /* somebody changed something */
+		return true;
+	if (r == -EBUSY && op->what == CNI_IPT_OP_DROP) {
+		p->keep[at] = true;
+		return true;
+	}
+	/* A chain came, or a rule went. */
+	return ((r == -EEXIST && op->what == CNI_IPT_OP_CHAIN) ||
+		(r == -ENOENT && cni_ipt_op_removes(op))) &&
+	       ++*churn < CHURN_MAX;
+}
+
+static struct timespec deadline(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += CNI_IPT_PATIENCE;
+	return t;
+}
+
+static int run(struct plan *p, size_t *at)
+{
+	const struct timespec end = deadline();
+	unsigned int churn = 0;
+	int r;
+
+	do
+		r = plan_and_send(p, at);
+	while (r < 0 && is_stale(p, *at, r, &churn) && !is_past(&end));
+	return r == -ERESTART || r == -EINTR ? -EAGAIN : r;
+}
+
+static bool only_removes(const struct cni_ipt_op *op, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!cni_ipt_op_removes(&op[i]))
+			return false;
+	return true;
+}
+
+/* What the kernel says when it has no nf_tables. */
+static bool is_missing(int r)
+{
+	return r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT;
+}
+
+static int nft_commit(const struct cni_ipt_op *op, size_t n, struct cni_error *err)
+{
+	cni_auto(plan) struct plan p = { .op = op, .n = n };
+	size_t at = 0;
+	int r;
+
+	p.first = calloc(n, sizeof(*p.first));
+	p.keep = calloc(n, sizeof(*p.keep));
+	p.view = calloc(n, sizeof(*p.view));
+	if (!p.first || !p.keep || !p.view)
+		return cni_ipt_op_failed(op, -ENOMEM, err);
+	r = cni_nft_open(&p.nft);
+	if (r == 0)
+		r = run(&p, &at);
+	if (is_missing(r) && only_removes(op, n))
+		return 0;
+	return r < 0 ? cni_ipt_op_failed(&op[at], r, err) : 0;
+}
+
+/* ---- looking ---- */
+
+/* The rules as they were at one moment; -ENOENT if there is no such chain. */
+static int look(struct cni_nft *nft, struct view *v)
+{
+	const struct timespec end = deadline();
+	int r;
+
+	do {
+		v->loaded = false;
+		v->n = 0;
+		r = cni_nft_chain_exists(nft, nfproto(v->family), v->table, v->chain);
+		if (r == 0 || is_missing(r))
+			return -ENOENT;
+		if (r == 1)
+			r = load(nft, v);
+	} while (r == -EINTR && !is_past(&end));
+	return r == -EINTR ? -EAGAIN : r;
+}
+
+static int nft_each(sa_family_t family, const char *table, const char *chain,
+		    void (*fn)(const struct cni_ipt_rule *rule, void *ctx), void *ctx,
+		    struct cni_error *err)
+{
+	struct view v = { .family = family, .table = table, .chain = chain };
+	cni_auto(nft) struct cni_nft nft = { 0 };
+	int r;
+
+	r = cni_nft_open(&nft);
+	if (r == 0)
+		r = look(&nft, &v);
+	for (size_t i = 0; i < v.n && r == 0; i++)
+		fn(&v.rule[i].rule, ctx);
+	free(v.rule);
+	if (is_missing(r))
+		r = -ENOENT;
+	if (r < 0 && r != -ENOENT)
+		cni_fail(err, r == -EAGAIN ? CNI_E_RETRY : CNI_E_INTERNAL, -r,
+			 "read chain %s of %s table %s", chain,
+			 family == AF_INET ? "iptables" : "ip6tables", table);
+	return r;
+}
+
+static bool nft_usable(void)
+{
+	cni_auto(nft) struct cni_nft nft = { 0 };
+	int r = cni_nft_open(&nft);
+
+	return r == 0 && cni_nft_chain_exists(&nft, NFPROTO_IPV4, "nat", "POSTROUTING") >= 0;
+}
+
+const struct cni_ipt_writer cni_ipt_nft = {
+	.name = "nf_tables",
+	.usable = nft_usable,
+	.commit = nft_commit,
+	.each = nft_each,
+};
