@@ -80,7 +80,7 @@ static void assert_attached(void)
 	call_ok(check);
 	sh_in("c1", "ping -c1 -W2 10.1.0.1 && ping -c1 -W2 fd00::1");
 	ck_assert_str_eq(masqueraded("ctr1"), "2");
-	ck_assert_str_eq(sh("nft list ruleset | grep -c 'macspoofchk-ctr1'"), "4");
+	ck_assert_str_eq(sh("nft list ruleset 2>/dev/null | grep -c 'macspoofchk-ctr1'"), "4");
 }
 
 static bool is_result(const struct point *p)
@@ -160,7 +160,8 @@ START_TEST(del_finishes_what_a_killed_add_began)
 		ck_assert_int_ne(sh_status_in("c1", "ip link show eth0"), 0);
 		ck_assert_str_eq(sh("find /var/lib -name '*.9' -o -name '*:9'"), "");
 		ck_assert_str_eq(masqueraded("ctr1"), "0");
-		ck_assert_int_ne(sh_status("nft list ruleset | grep macspoofchk-ctr1"), 0);
+		ck_assert_int_ne(sh_status("nft list ruleset 2>/dev/null | grep macspoofchk-ctr1"),
+				 0);
 		forget_everything();
 	}
 }

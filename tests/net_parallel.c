@@ -97,15 +97,16 @@ START_TEST(many_at_once)
 	ck_assert_str_eq(sh("ls /var/lib/cni/networks/net1 | grep -c '^[0-9f].*[.:]'"),
 			 fmt("%d", 2 * CONTAINERS));
 	ck_assert_str_eq(masqueraded("ctr"), fmt("%d", 2 * CONTAINERS));
-	ck_assert_str_eq(sh("nft list chain bridge nat PREROUTING | grep -c macspoofchk"),
-			 fmt("%d", CONTAINERS));
+	ck_assert_str_eq(
+		sh("nft list chain bridge nat PREROUTING 2>/dev/null | grep -c macspoofchk"),
+		fmt("%d", CONTAINERS));
 	ck_assert_str_eq(sh("ip -4 -o addr show br0 | awk '{print $4}'"), "10.1.0.1/24");
 	call_all("DEL", replies);
 	ck_assert_str_eq(sh("ip -o link show type veth"), "");
 	ck_assert_str_eq(sh("ls /var/lib/cni/networks/net1 | xargs"),
 			 "last_reserved_ip.0 last_reserved_ip.1 lock");
 	ck_assert_str_eq(masqueraded("ctr"), "0");
-	ck_assert_int_eq(sh_status("nft list ruleset | grep macspoofchk-ctr"), 1);
+	ck_assert_int_eq(sh_status("nft list ruleset 2>/dev/null | grep macspoofchk-ctr"), 1);
 }
 END_TEST
 

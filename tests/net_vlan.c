@@ -28,7 +28,7 @@ static bool kernel_filters_vlans(void)
 
 static const char *host_end(const char *container)
 {
-	return sh("ip -o link show type veth | grep 'link-netns %s$' | "
+	return sh("ip -o link show type veth | grep -w 'link-netns %s' | "
 		  "sed 's/^[0-9]*: //; s/@.*//'",
 		  container);
 }
