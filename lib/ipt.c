@@ -122,6 +122,11 @@ void cni_ipt_insert(struct cni_ipt *tx, const char *chain, const struct cni_ipt_
 	note_rule(tx, CNI_IPT_OP_INSERT, chain, rule);
 }
 
+void cni_ipt_add(struct cni_ipt *tx, const char *chain, const struct cni_ipt_rule *rule)
+{
+	note_rule(tx, CNI_IPT_OP_ADD, chain, rule);
+}
+
 void cni_ipt_delete(struct cni_ipt *tx, const char *chain, const struct cni_ipt_rule *rule)
 {
 	note_rule(tx, CNI_IPT_OP_DELETE, chain, rule);
@@ -172,6 +177,7 @@ int cni_ipt_op_failed(const struct cni_ipt_op *op, int r, struct cni_error *err)
 		[CNI_IPT_OP_CHAIN] = "make",
 		[CNI_IPT_OP_APPEND] = "append a rule to",
 		[CNI_IPT_OP_INSERT] = "insert a rule into",
+		[CNI_IPT_OP_ADD] = "append a rule to",
 		[CNI_IPT_OP_DELETE] = "delete rules of",
 		[CNI_IPT_OP_DELETE_IF] = "delete rules of",
 		[CNI_IPT_OP_DROP] = "remove",

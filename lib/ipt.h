@@ -129,6 +129,13 @@ bool cni_ipt_is_usable(void);
  */
 const struct cni_ipt_writer *cni_ipt_host(void);
 
+/**
+ * See whether the kernel has what a writer writes to, without making anything. Of ip_tables that
+ * can't be told, since asking for it makes it: it passes.
+ * @return 0; -EPROTONOSUPPORT
+ */
+int cni_ipt_probe(const struct cni_ipt_writer *writer) cni_must_check;
+
 /** @return "nf_tables" or "legacy", as iptables --version prints it */
 const char *cni_ipt_writer_name(const struct cni_ipt_writer *writer);
 
@@ -165,6 +172,12 @@ void cni_ipt_append(struct cni_ipt *tx, const char *chain, const struct cni_ipt_
 
 /** Insert a rule as the first, unless the chain has an equal one, anywhere. */
 void cni_ipt_insert(struct cni_ipt *tx, const char *chain, const struct cni_ipt_rule *rule);
+
+/**
+ * Append a rule without looking for an equal one, so that it costs the same however long the chain is.
+ * For rules that only a repeated request would double, and whose deletion finds all of them.
+ */
+void cni_ipt_add(struct cni_ipt *tx, const char *chain, const struct cni_ipt_rule *rule);
 
 /**
  * Delete every rule equal to this one that was there before the transaction. No such rule or chain:

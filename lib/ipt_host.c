@@ -5,6 +5,7 @@
 #include "ipt_writer.h"
 #include "nft.h"
 
+#include <errno.h>
 #include <linux/netfilter.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,4 +99,9 @@ bool cni_ipt_is_usable(void)
 	cni_auto(free) char *iptables = find_iptables(search_path());
 
 	return iptables && cni_ipt_host()->usable();
+}
+
+int cni_ipt_probe(const struct cni_ipt_writer *writer)
+{
+	return writer != &cni_ipt_nft || writer->usable() ? 0 : -EPROTONOSUPPORT;
 }

@@ -156,13 +156,13 @@ static int add_rule(struct table *t, const struct cni_ipt_op *op)
 {
 	union cni_ipt_entry entry;
 
-	if (has_rule(t, op))
+	if (op->what != CNI_IPT_OP_ADD && has_rule(t, op))
 		return 0;
 	cni_ipt_legacy_encode(t->family, &op->rule, &entry);
 	t->changed = true;
 	errno = 0;
-	if (op->what == CNI_IPT_OP_APPEND ? t->tc->append(op->chain, &entry, t->h)
-					  : t->tc->insert(op->chain, &entry, t->h))
+	if (op->what == CNI_IPT_OP_INSERT ? t->tc->insert(op->chain, &entry, t->h)
+					  : t->tc->append(op->chain, &entry, t->h))
 		return 0;
 	return last_error();
 }
@@ -218,6 +218,7 @@ static int apply_op(struct table *t, const struct cni_ipt_op *op)
 		return t->tc->create_chain(op->chain, t->h) ? 0 : last_error();
 	case CNI_IPT_OP_APPEND:
 	case CNI_IPT_OP_INSERT:
+	case CNI_IPT_OP_ADD:
 		return exists ? add_rule(t, op) : -ENOENT;
 	case CNI_IPT_OP_DELETE:
 	case CNI_IPT_OP_DELETE_IF:

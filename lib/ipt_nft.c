@@ -35,6 +35,7 @@ struct view {
 	bool made; /* fresh, or built-in and its making is in the batch */
 	bool dropped; /* this transaction removes it */
 	bool loaded; /* the kernel's rules are among the known */
+	bool sought; /* something was looked for in vain: the next time all is loaded */
 	struct known *rule; /* owned */
 	size_t n, room;
 };
@@ -160,6 +161,37 @@ static int load(struct cni_nft *nft, struct view *v)
 	return cni_nft_each_rule(nft, nfproto(v->family), v->table, v->chain, load_rule, v);
 }
 
+struct sought {
+	const struct cni_ipt_rule *rule;
+	sa_family_t family;
+};
+
+static int compare_rule(const struct nftnl_rule *rule, void *ctx)
+{
+	const struct sought *s = ctx;
+	struct cni_ipt_rule decoded;
+
+	cni_ipt_nft_decode(rule, s->family, &decoded);
+	return cni_ipt_rule_equal(&decoded, s->rule) ? -ECANCELED : 0;
+}
+
+/*
+ * Read the kernel's rules up to the one that is looked for: what all attachments share stands at the
+ * front. On a socket of its own, which the rest of the listing goes with.
+ */
+static int seek(const struct view *v, const struct cni_ipt_rule *rule)
+{
+	cni_auto(nft) struct cni_nft nft = { 0 };
+	struct sought s = { rule, v->family };
+	int r;
+
+	r = cni_nft_open(&nft);
+	if (r == 0)
+		r = cni_nft_each_rule(&nft, nfproto(v->family), v->table, v->chain, compare_rule,
+				      &s);
+	return r == -ECANCELED ? 1 : r;
+}
+
 /* @return 1 if the chain has such a rule, or gets it; 0 if not; negative errno */
 static int has_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op)
 {
@@ -169,9 +201,10 @@ static int has_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op)
 
 	if (!v->fresh && !(to && to->fresh)) {
 		p->watched = true;
-		r = load(&p->nft, v);
+		r = v->loaded || v->sought ? load(&p->nft, v) : seek(v, &op->rule);
+		v->sought |= r == 0;
 	}
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = 0; i < v->n; i++)
 		if (!v->rule[i].gone && cni_ipt_rule_equal(&v->rule[i].rule, &op->rule))
@@ -203,9 +236,8 @@ static int plan_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op
 	const struct builtin *builtin = find_builtin(op->table, op->chain);
 	struct nftnl_rule *rule;
 	struct known *k;
-	int r;
+	int r = op->what == CNI_IPT_OP_ADD ? 0 : has_rule(p, v, op);
 
-	r = has_rule(p, v, op);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (builtin && !v->made) {
@@ -219,10 +251,10 @@ static int plan_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op
 	k->rule = op->rule;
 	k->handle = 0;
 	rule = cni_ipt_nft_encode(v->family, v->table, v->chain, &op->rule);
-	if (op->what == CNI_IPT_OP_APPEND)
-		cni_nft_rule_append_take(&p->nft, rule);
-	else
+	if (op->what == CNI_IPT_OP_INSERT)
 		cni_nft_rule_insert_take(&p->nft, rule);
+	else
+		cni_nft_rule_append_take(&p->nft, rule);
 	p->any = true;
 	return 0;
 }
@@ -269,6 +301,7 @@ static int plan_op(struct plan *p, size_t i)
 		return plan_chain(p, v);
 	case CNI_IPT_OP_APPEND:
 	case CNI_IPT_OP_INSERT:
+	case CNI_IPT_OP_ADD:
 		return plan_rule(p, v, op);
 	case CNI_IPT_OP_DELETE:
 	case CNI_IPT_OP_DELETE_IF:

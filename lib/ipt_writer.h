@@ -12,6 +12,7 @@ enum cni_ipt_what {
 	CNI_IPT_OP_CHAIN,
 	CNI_IPT_OP_APPEND,
 	CNI_IPT_OP_INSERT,
+	CNI_IPT_OP_ADD,
 	CNI_IPT_OP_DELETE,
 	CNI_IPT_OP_DELETE_IF,
 	CNI_IPT_OP_DROP,
@@ -23,7 +24,7 @@ struct cni_ipt_op {
 	sa_family_t family;
 	const char *table;
 	char chain[CNI_IPT_CHAIN_LEN];
-	struct cni_ipt_rule rule; /**< of APPEND, INSERT, DELETE */
+	struct cni_ipt_rule rule; /**< of APPEND, INSERT, ADD, DELETE */
 	bool (*match)(const struct cni_ipt_rule *rule, void *ctx); /**< of DELETE_IF */
 	void *ctx;
 };

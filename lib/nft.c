@@ -302,7 +302,7 @@ static void take_answer(struct answer *a, const struct nlmsghdr *h)
 		a->result = a->fn(h, a->ctx);
 }
 
-/* Everything is read to its end, so that the socket is good for the next question. */
+/* Everything is read to its end, so that the socket is good for the next question, or it is given up. */
 int cni_nft_ask(struct cni_nft *nft, struct nlmsghdr *question,
 		int (*fn)(const struct nlmsghdr *h, void *ctx), void *ctx)
 {
@@ -314,7 +314,7 @@ int cni_nft_ask(struct cni_nft *nft, struct nlmsghdr *question,
 	question->nlmsg_seq = a.seq;
 	if (mnl_socket_sendto(nft->sk, question, question->nlmsg_len) < 0)
 		return -errno;
-	while (!a.done) {
+	while (!a.done && a.result != -ECANCELED) {
 		ssize_t n = mnl_socket_recvfrom(nft->sk, buf, ANSWER_SIZE);
 		int left = (int)n;
 

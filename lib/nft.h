@@ -99,7 +99,8 @@ int cni_nft_chain_exists(struct cni_nft *nft, uint32_t family, const char *table
  * Call @p fn for each rule of one chain. A dump, filtered by the kernel.
  *
  * @param fn  gets the rule, which lives for the call only; a negative errno is what the caller gets
- *            in the end, and no further rule is shown
+ *            in the end, and no further rule is shown. After -ECANCELED the rest is not even read, and
+ *            the socket is good for nothing but to be closed
  * @return 0, also if the chain does not exist; -EINTR if the rules were changed meanwhile, so that
  *         some may be missing or were seen twice; -EPROTONOSUPPORT if the kernel has no nf_tables;
  *         negative errno

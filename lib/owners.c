@@ -16,6 +16,7 @@ int cni_owners_valid(const struct cni_args *args, struct cni_owners *ret)
 {
 	struct cni_valid valid;
 	size_t at = 0;
+	int r;
 
 	while (cni_conf_next_valid(args, &at, &valid))
 		;
@@ -23,17 +24,24 @@ int cni_owners_valid(const struct cni_args *args, struct cni_owners *ret)
 	if (!ret->owner)
 		return -ENOMEM;
 	for (at = 0; cni_conf_next_valid(args, &at, &valid); ret->n++) {
-		int r = cni_owner(args->name, valid.containerid, valid.ifname, ret->owner[ret->n]);
-
+		r = cni_owner(args->name, valid.containerid, valid.ifname, ret->owner[ret->n]);
 		if (r < 0)
 			return r;
 	}
 	qsort(ret->owner, ret->n, sizeof(*ret->owner), compare);
-	return 0;
+	r = cni_owner(args->name, "", "", ret->net);
+	ret->net[CNI_OWNER_NET_LEN] = '\0';
+	return r;
 }
 
 bool cni_owners_has(const struct cni_owners *o, const char *text)
 {
 	return strlen(text) >= CNI_OWNER_LEN - 1 &&
 	       bsearch(text, o->owner, o->n, sizeof(*o->owner), compare);
+}
+
+bool cni_owners_stale(const struct cni_owners *o, const char *text)
+{
+	return strncmp(text, o->net, CNI_OWNER_NET_LEN) == 0 && strlen(text) >= CNI_OWNER_LEN - 1 &&
+	       !cni_owners_has(o, text);
 }

@@ -12,6 +12,7 @@
 struct cni_owners {
 	char (*owner)[CNI_OWNER_LEN]; /**< owned, sorted */
 	size_t n;
+	char net[CNI_OWNER_LEN]; /**< what all owners of the network begin with */
 };
 
 static inline void cni_auto_owners(struct cni_owners *o)
@@ -24,5 +25,8 @@ int cni_owners_valid(const struct cni_args *args, struct cni_owners *ret) cni_mu
 
 /** @return whether @p text begins with one of them */
 bool cni_owners_has(const struct cni_owners *o, const char *text);
+
+/** @return whether @p text begins with an owner of the network that is none of them */
+bool cni_owners_stale(const struct cni_owners *o, const char *text);
 
 #endif
