@@ -22,13 +22,23 @@
 #define PORTS "hostports"
 #define OLD_PORTS "hostip_hostports" /* of older Go plugins; empty, but looked into by DEL */
 #define ALL_PORTS "hostports_all"
-#define PREROUTING "prerouting"
+#define PREROUTING "prerouting" /* where the Go plugins capture */
 #define OUTPUT "output"
+#define LAST_PREROUTING "prerouting_last" /* where ours do */
+#define LAST_OUTPUT "output_last"
 #define MASQUERADING "masquerading"
 #define LOCALHOST "localhost"
 
 /* How often a transaction that met another one is decided anew. */
 #define TRIES 100
+
+/*
+ * Of two chains of one priority the kernel asks the younger one first: at the Go plugins' priority, ours
+ * would take the ports of Kubernetes' services (CVE-2019-9946, which was about iptables). Whoever
+ * translates at the usual priority comes first. The Go plugins' chains stay as they make them, because
+ * a chain cannot have another priority than they ask for.
+ */
+#define PRIORITY_LAST (NF_IP_PRI_NAT_DST + 1)
 
 static const uint32_t nfproto[] = {
 	[CNI_HOSTPORT_V4] = NFPROTO_IPV4, [CNI_HOSTPORT_V6] = NFPROTO_IPV6
@@ -164,6 +174,13 @@ static void add_base_chain(struct cni_nft *nft, int family, const char *chain, u
 	cni_nft_chain(nft, nfproto[family], TABLE, chain, &where, "");
 }
 
+static void empty_base_chain(struct cni_nft *nft, int family, const char *chain, uint32_t hook,
+			     int32_t priority, const char *type)
+{
+	add_base_chain(nft, family, chain, hook, priority, type);
+	cni_nft_flush(nft, nfproto[family], TABLE, chain);
+}
+
 /* The part that all containers share; written anew each time, so that it is whole whatever happened. */
 static void ensure_base(struct cni_nft *nft, int family, bool snat)
 {
@@ -176,19 +193,18 @@ static void ensure_base(struct cni_nft *nft, int family, bool snat)
 	cni_nft_flush(nft, proto, TABLE, ALL_PORTS);
 	take(nft, jump(family, ALL_PORTS, OLD_PORTS));
 	take(nft, jump(family, ALL_PORTS, PORTS));
-	add_base_chain(nft, family, PREROUTING, NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, "nat");
-	cni_nft_flush(nft, proto, TABLE, PREROUTING);
-	take(nft, capture(family, PREROUTING));
-	add_base_chain(nft, family, OUTPUT, NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, "nat");
-	cni_nft_flush(nft, proto, TABLE, OUTPUT);
-	take(nft, capture(family, OUTPUT));
+	empty_base_chain(nft, family, PREROUTING, NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, "nat");
+	empty_base_chain(nft, family, OUTPUT, NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, "nat");
+	empty_base_chain(nft, family, LAST_PREROUTING, NF_INET_PRE_ROUTING, PRIORITY_LAST, "nat");
+	take(nft, capture(family, LAST_PREROUTING));
+	empty_base_chain(nft, family, LAST_OUTPUT, NF_INET_LOCAL_OUT, PRIORITY_LAST, "nat");
+	take(nft, capture(family, LAST_OUTPUT));
 	if (snat)
 		add_base_chain(nft, family, MASQUERADING, NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC,
 			       "nat");
 	if (family != CNI_HOSTPORT_V4)
 		return;
-	add_base_chain(nft, family, LOCALHOST, NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, "filter");
-	cni_nft_flush(nft, proto, TABLE, LOCALHOST);
+	empty_base_chain(nft, family, LOCALHOST, NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, "filter");
 	take(nft, drop_from_outside());
 }
 
@@ -401,6 +417,18 @@ static int search(struct cni_nft *nft, int family, const char *chain, struct loo
 	return l->n < want ? missing(err, family, chain, what) : 0;
 }
 
+/* What the Go plugins' chain or ours has to have: whoever came last emptied or filled theirs. */
+static int search_capture(struct cni_nft *nft, int family, const char *theirs, const char *ours,
+			  struct cni_error *err)
+{
+	struct look l = { .chain = ALL_PORTS };
+	int r = search(nft, family, theirs, &l, 0, "", err);
+
+	if (r < 0 || l.n > 0)
+		return r;
+	return search(nft, family, ours, &l, 1, "that leads to " ALL_PORTS, err);
+}
+
 static int check_mapping(struct cni_nft *nft, const struct cni_hostport *hp, int family,
 			 const struct cni_mapping *m, const struct owner *o, bool *ours,
 			 struct cni_error *err)
@@ -431,8 +459,7 @@ static int check_mapping(struct cni_nft *nft, const struct cni_hostport *hp, int
 static int check_family(struct cni_nft *nft, const struct cni_hostport *hp, int family,
 			const struct owner *o, struct cni_error *err)
 {
-	struct look all = { .chain = ALL_PORTS }, ports = { .chain = PORTS };
-	struct look own = { .own = o }, any = { 0 };
+	struct look ports = { .chain = PORTS }, own = { .own = o }, any = { 0 };
 	unsigned int n_masq = family == CNI_HOSTPORT_V4 && !hp->masq_all ? 2 : 1;
 	bool ours = false;
 	int r = 0;
@@ -445,9 +472,9 @@ static int check_family(struct cni_nft *nft, const struct cni_hostport *hp, int 
 	if (r == 0)
 		r = search(nft, family, ALL_PORTS, &ports, 1, "that leads to " PORTS, err);
 	if (r == 0)
-		r = search(nft, family, PREROUTING, &all, 1, "that leads to " ALL_PORTS, err);
+		r = search_capture(nft, family, PREROUTING, LAST_PREROUTING, err);
 	if (r == 0)
-		r = search(nft, family, OUTPUT, &all, 1, "that leads to " ALL_PORTS, err);
+		r = search_capture(nft, family, OUTPUT, LAST_OUTPUT, err);
 	if (r == 0 && ours && family == CNI_HOSTPORT_V4)
 		r = search(nft, family, LOCALHOST, &any, 1, "against 127.0.0.0/8 from outside",
 			   err);

@@ -22,10 +22,8 @@ struct backend {
 };
 static const struct backend backends[] = {
 	{ "nftables", "" },
-#ifdef PORTMAP_IPTABLES
 	{ "iptables", "nft" },
 	{ "iptables", "legacy" },
-#endif
 };
 #define BACKENDS ((int)(sizeof(backends) / sizeof(backends[0])))
 
@@ -96,6 +94,17 @@ static inline struct call on_container(int n, const char *command, const char *c
 			      .config = config };
 }
 
+/** @return the same with a result for container number n, which need not be there */
+static inline const char *portmap_alone(int n, const char *keys, const char *ports)
+{
+	return with_prev(
+		portmap_conf(keys, ports),
+		fmt("{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"eth0\",\"sandbox\":"
+		    "\"/run/netns/c%d\"}],\"ips\":[{\"address\":\"10.88.0.%d/24\","
+		    "\"interface\":0},{\"address\":\"fd00:88::%d/64\",\"interface\":0}]}",
+		    n, n + 1, n + 1));
+}
+
 /** Connect container number n to the bridge. @return the result, for portmap */
 static inline const char *connect_container(int n)
 {
@@ -118,6 +127,15 @@ static inline const char *attach(int n, const char *keys, const char *ports)
 
 	call_ok(on_container(n, "ADD", config));
 	return config;
+}
+
+/** @return every rule of every kind, without counters, and the parameter that portmap sets */
+static inline const char *rules_now(void)
+{
+	return sh("{ nft list ruleset; for t in iptables ip6tables; do "
+		  "/usr/sbin/$t-legacy-save | grep -v '^#'; done; } 2>/dev/null | "
+		  "sed 's/counter packets [0-9]* bytes [0-9]*/counter/; s/\\[[0-9:]*\\]$//'; "
+		  "grep . /proc/sys/net/ipv4/conf/*/route_localnet");
 }
 
 #endif

@@ -25,7 +25,7 @@
 
 /* What no answer takes, at most, when there is one; and how long none is waited for. */
 #define ANSWER_MS 3000
-#define SILENCE_MS 300
+#define SILENCE_MS 120
 
 /** A socket in a namespace; `where` NULL is the host. */
 static inline int socket_in(const char *where, int family, int type, int protocol)
