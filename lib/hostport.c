@@ -17,7 +17,7 @@ const struct cni_hostport_ops *const cni_hostport_backends[] = { &cni_hostport_n
 
 const struct cni_hostport_ops *cni_hostport_default(void)
 {
-	return cni_ipt_host() ? &cni_hostport_ipt : &cni_hostport_nft;
+	return cni_ipt_is_usable() ? &cni_hostport_ipt : &cni_hostport_nft;
 }
 
 bool cni_hostport_has(const struct cni_hostport *hp, int family)

@@ -47,90 +47,7 @@ static const struct cni_nft_set some[CNI_HOSTPORT_FAMILIES] = {
 /* Bytes of a key that say protocol and port: the whole of it in "any" and "some". */
 #define PORT_LEN 8
 
-/* ---- who ---- */
-
-/* "<owner>,<chain>,<hash of the container's id>": what has to be compared, in fixed columns. */
-#define CHAIN_AT CNI_OWNER_LEN
-#define CONTAINER_AT (CHAIN_AT + CNI_HOSTPORT_CHAIN_LEN)
-#define CONTAINER_LEN 16
-#define WHO_LEN (CONTAINER_AT + CONTAINER_LEN + 1)
-
-struct who {
-	char who[WHO_LEN];
-	char comment[CNI_COMMENT_LEN]; /* for people, and for the message about a conflict */
-};
-
-static int who_is(const struct cni_hostport *hp, struct who *ret)
-{
-	char owner[CNI_OWNER_LEN], chain[CNI_HOSTPORT_CHAIN_LEN], hash[CNI_SHA512_HEXLEN];
-	int r;
-
-	r = cni_owner(hp->net, hp->containerid, hp->ifname, owner);
-	if (r == 0)
-		r = cni_hostport_chain("DN-", hp->net, hp->containerid, chain);
-	cni_sha512_hex(hp->containerid, strlen(hp->containerid), hash);
-	if (r == 0) {
-		snprintf(ret->who, sizeof(ret->who), "%s,%s,%.*s", owner, chain, CONTAINER_LEN,
-			 hash);
-		snprintf(ret->comment, sizeof(ret->comment), "container %s, network %s",
-			 hp->containerid, hp->net);
-	}
-	return r;
-}
-
-static bool is_same_attachment(const char *who, const struct who *self)
-{
-	return strncmp(who, self->who, CNI_OWNER_LEN) == 0;
-}
-
-static bool is_same_container(const char *who, const struct who *self)
-{
-	return strlen(who) == WHO_LEN - 1 &&
-	       strcmp(who + CONTAINER_AT, self->who + CONTAINER_AT) == 0;
-}
-
-/* Whether somebody's rules are there. Who cannot be asked is taken to be alive. */
-static bool is_alive(const char *who)
-{
-	char owner[CNI_OWNER_LEN], chain[CNI_HOSTPORT_CHAIN_LEN];
-
-	if (strlen(who) != WHO_LEN - 1)
-		return false;
-	snprintf(owner, sizeof(owner), "%.*s", CNI_OWNER_LEN - 1, who);
-	snprintf(chain, sizeof(chain), "%.*s", CNI_HOSTPORT_CHAIN_LEN - 1, who + CHAIN_AT);
-	for (size_t i = 0; cni_hostport_backends[i]; i++)
-		if (cni_hostport_backends[i]->holds(owner, chain) != 0)
-			return true;
-	return false;
-}
-
 /* ---- what ---- */
-
-static struct cni_nft_elem element(const struct cni_mapping *m, const struct who *self)
-{
-	struct cni_nft_elem e = { .comment = self->comment, .owner = self->who };
-	uint16_t port = htons(m->host_port);
-
-	e.key[0] = m->protocol;
-	memcpy(e.key + 4, &port, sizeof(port));
-	if (!cni_mapping_is_any(m))
-		memcpy(e.key + PORT_LEN, m->host_ip.b, cni_ip_size(&m->host_ip));
-	return e;
-}
-
-/* A mark in "some" says nothing but its key. */
-static struct cni_nft_elem mark(const struct cni_nft_elem *e)
-{
-	struct cni_nft_elem m = *e;
-
-	m.comment = m.owner = "";
-	return m;
-}
-
-static const struct cni_nft_set *set_of(const struct cni_mapping *m, int family)
-{
-	return cni_mapping_is_any(m) ? &any[family] : &one[family];
-}
 
 /* Whether a mapping before this one in the list is for the same port and address. */
 static bool is_repeated(const struct cni_hostport *hp, size_t i, int family)
@@ -163,6 +80,111 @@ static int each_claim(const struct cni_hostport *hp,
 	return r;
 }
 
+static int count_one(const struct cni_mapping *m, int family, void *ctx)
+{
+	(void)m;
+	(void)family;
+	++*(unsigned int *)ctx;
+	return 0;
+}
+
+static unsigned int count_claims(const struct cni_hostport *hp)
+{
+	unsigned int n = 0;
+
+	(void)each_claim(hp, count_one, &n);
+	return n;
+}
+
+/* ---- who ---- */
+
+/*
+ * "<owner>,<chain>,<hash of the container's id>,<number of its elements>": what has to be compared, in
+ * fixed columns.
+ */
+#define CHAIN_AT CNI_OWNER_LEN
+#define CONTAINER_AT (CHAIN_AT + CNI_HOSTPORT_CHAIN_LEN)
+#define CONTAINER_LEN 16
+#define COUNT_AT (CONTAINER_AT + CONTAINER_LEN + 1)
+#define WHO_LEN (COUNT_AT + 7)
+
+struct who {
+	char who[WHO_LEN];
+	char comment[CNI_COMMENT_LEN]; /* for people, and for the message about a conflict */
+};
+
+static int who_is(const struct cni_hostport *hp, struct who *ret)
+{
+	char owner[CNI_OWNER_LEN], chain[CNI_HOSTPORT_CHAIN_LEN], hash[CNI_SHA512_HEXLEN];
+	int r;
+
+	r = cni_owner(hp->net, hp->containerid, hp->ifname, owner);
+	if (r == 0)
+		r = cni_hostport_chain("DN-", hp->net, hp->containerid, chain);
+	cni_sha512_hex(hp->containerid, strlen(hp->containerid), hash);
+	if (r == 0) {
+		snprintf(ret->who, sizeof(ret->who), "%s,%s,%.*s,%06u", owner, chain, CONTAINER_LEN,
+			 hash, count_claims(hp) % 1000000);
+		snprintf(ret->comment, sizeof(ret->comment), "container %s, network %s",
+			 hp->containerid, hp->net);
+	}
+	return r;
+}
+
+static bool is_same_attachment(const char *who, const struct who *self)
+{
+	return strncmp(who, self->who, CNI_OWNER_LEN) == 0;
+}
+
+static bool is_same_container(const char *who, const struct who *self)
+{
+	return strlen(who) == WHO_LEN - 1 &&
+	       strncmp(who + CONTAINER_AT, self->who + CONTAINER_AT, CONTAINER_LEN) == 0;
+}
+
+/* Whether somebody's rules are there. Who cannot be asked is taken to be alive. */
+static bool is_alive(const char *who)
+{
+	char owner[CNI_OWNER_LEN], chain[CNI_HOSTPORT_CHAIN_LEN];
+
+	if (strlen(who) != WHO_LEN - 1)
+		return false;
+	snprintf(owner, sizeof(owner), "%.*s", CNI_OWNER_LEN - 1, who);
+	snprintf(chain, sizeof(chain), "%.*s", CNI_HOSTPORT_CHAIN_LEN - 1, who + CHAIN_AT);
+	for (size_t i = 0; cni_hostport_backends[i]; i++)
+		if (cni_hostport_backends[i]->holds(owner, chain) != 0)
+			return true;
+	return false;
+}
+
+/* ---- elements ---- */
+
+static struct cni_nft_elem element(const struct cni_mapping *m, const struct who *self)
+{
+	struct cni_nft_elem e = { .comment = self->comment, .owner = self->who };
+	uint16_t port = htons(m->host_port);
+
+	e.key[0] = m->protocol;
+	memcpy(e.key + 4, &port, sizeof(port));
+	if (!cni_mapping_is_any(m))
+		memcpy(e.key + PORT_LEN, m->host_ip.b, cni_ip_size(&m->host_ip));
+	return e;
+}
+
+/* A mark in "some" says nothing but its key. */
+static struct cni_nft_elem mark(const struct cni_nft_elem *e)
+{
+	struct cni_nft_elem m = *e;
+
+	m.comment = m.owner = "";
+	return m;
+}
+
+static const struct cni_nft_set *set_of(const struct cni_mapping *m, int family)
+{
+	return cni_mapping_is_any(m) ? &any[family] : &one[family];
+}
+
 /* ---- a transaction on the sets ---- */
 
 struct stale;
@@ -174,6 +196,7 @@ struct job {
 	const struct stale *stale;
 	bool allow, again;
 	bool changed; /* there is something to commit */
+	unsigned int mine, expected; /* elements found by their keys; and how many there are */
 	struct cni_error *err;
 };
 
@@ -372,6 +395,18 @@ static void on_elem(const struct cni_nft_elem *e, void *ctx)
 	d->n++;
 }
 
+static void on_known(const struct cni_nft_elem *e, void *ctx)
+{
+	struct drop *d = ctx;
+
+	if (!d->is_stale(e->owner, d->ctx))
+		return;
+	d->j->mine++;
+	if (strlen(e->owner) == WHO_LEN - 1)
+		d->j->expected = (unsigned int)strtoul(e->owner + COUNT_AT, NULL, 10);
+	on_elem(e, ctx);
+}
+
 static bool is_mine(const char *who, const void *self)
 {
 	return is_same_attachment(who, self);
@@ -415,21 +450,29 @@ static int drop_known(const struct cni_mapping *m, int family, void *ctx)
 	struct job *j = ctx;
 	struct drop d = { .j = j, .set = &any[family], .is_stale = is_mine, .ctx = j->self };
 	struct cni_nft_elem e = element(m, j->self);
-	int r = cni_nft_elem_get(&j->nft, d.set, e.key, on_elem, &d);
+	int r = cni_nft_elem_get(&j->nft, d.set, e.key, on_known, &d);
 
 	return r < 0 ? r : 0;
 }
 
-static int drop_all(struct job *j)
+/*
+ * By the list, if it is that of ADD: then it leads to as many elements as there are. An address makes it
+ * necessary to see who else has the port.
+ */
+static int drop_by_list(struct job *j)
 {
-	bool listed = j->hp->mappings.n == 0;
+	j->mine = j->expected = 0;
+	for (size_t i = 0; i < j->hp->mappings.n; i++)
+		if (!cni_mapping_is_any(&j->hp->mappings.item[i]))
+			return 0;
+	return each_claim(j->hp, drop_known, j);
+}
+
+static int drop_by_reading(struct job *j)
+{
 	struct drop d = { .j = j, .is_stale = is_mine, .ctx = j->self };
 	int r = 0;
 
-	for (size_t i = 0; i < j->hp->mappings.n; i++)
-		listed |= !cni_mapping_is_any(&j->hp->mappings.item[i]);
-	if (!listed)
-		return each_claim(j->hp, drop_known, j);
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++)
 		r = drop_listed(&d, f);
 	return r;
@@ -446,7 +489,9 @@ int cni_claim_drop(const struct cni_hostport *hp, struct cni_error *err)
 	if (r == 0)
 		r = cni_nft_open(&j.nft);
 	if (r == 0)
-		r = decide(&j, drop_all);
+		r = decide(&j, drop_by_list);
+	if (r == 0 && (j.mine == 0 || j.mine != j.expected))
+		r = decide(&j, drop_by_reading);
 	return r < 0 && !is_absent(r) ? failed(err, r, "give back") : 0;
 }
 

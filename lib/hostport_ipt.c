@@ -242,25 +242,12 @@ static void add_own(struct cni_ipt *tx, const struct cni_hostport *hp, int famil
 	(void)each_entry(hp, family, chain, append_entry, tx);
 }
 
-static const struct cni_ipt_writer *writer_of_host(struct cni_error *err)
-{
-	const struct cni_ipt_writer *writer = cni_ipt_host();
-
-	if (!writer) {
-		cni_fail(err, CNI_E_INTERNAL, 0, "failed to open iptables: not found in PATH");
-		cni_error_detail(err, "backend: \"nftables\" does without");
-	}
-	return writer;
-}
-
 static int add(const struct cni_hostport *hp, struct cni_error *err)
 {
-	cni_auto(ipt) struct cni_ipt tx = { .writer = writer_of_host(err) };
+	cni_auto(ipt) struct cni_ipt tx = { .writer = cni_ipt_host() };
 	char chain[CNI_HOSTPORT_CHAIN_LEN];
 	int r;
 
-	if (!tx.writer)
-		return -ENOENT;
 	r = cni_hostport_chain("DN-", hp->net, hp->containerid, chain);
 	if (r < 0)
 		return cni_fail(err, CNI_E_INTERNAL, -r, "failed to name a chain");
@@ -502,12 +489,10 @@ static int check_base(const struct check *c, const struct cni_hostport *hp)
 
 static int check(const struct cni_hostport *hp, struct cni_error *err)
 {
-	struct check c = { .writer = writer_of_host(err), .err = err };
+	struct check c = { .writer = cni_ipt_host(), .err = err };
 	char chain[CNI_HOSTPORT_CHAIN_LEN];
 	int r;
 
-	if (!c.writer)
-		return -ENOENT;
 	r = cni_hostport_chain("DN-", hp->net, hp->containerid, chain);
 	for (c.family = 0; c.family < CNI_HOSTPORT_FAMILIES && r == 0; c.family++) {
 		if (!cni_hostport_has(hp, c.family))
@@ -521,12 +506,8 @@ static int check(const struct cni_hostport *hp, struct cni_error *err)
 
 static int usable(struct cni_error *err)
 {
-	const struct cni_ipt_writer *writer = writer_of_host(err);
-	int r;
+	int r = chain_exists(cni_ipt_host(), CNI_HOSTPORT_V4, "PREROUTING");
 
-	if (!writer)
-		return -ENOENT;
-	r = chain_exists(writer, CNI_HOSTPORT_V4, "PREROUTING");
 	return r < 0 ? cni_fail(err, CNI_E_INTERNAL, -r, "iptables cannot be used") : 0;
 }
 

@@ -120,15 +120,6 @@ END_TEST
 
 /* ---- one port, two containers ---- */
 
-/* The same configuration in another network. */
-static const char *of_network(const char *config, const char *net)
-{
-	const char *at = strstr(config, "\"net1\"");
-
-	ck_assert_ptr_nonnull(at);
-	return fmt("%.*s\"%s\"%s", (int)(at - config), config, net, at + strlen("\"net1\""));
-}
-
 static const struct {
 	const char *first, *second;
 	bool conflict;

@@ -105,6 +105,15 @@ static inline const char *portmap_alone(int n, const char *keys, const char *por
 		    n, n + 1, n + 1));
 }
 
+/** @return the same configuration in another network */
+static inline const char *of_network(const char *config, const char *net)
+{
+	const char *at = strstr(config, "\"net1\"");
+
+	ck_assert_ptr_nonnull(at);
+	return fmt("%.*s\"%s\"%s", (int)(at - config), config, net, at + strlen("\"net1\""));
+}
+
 /** Connect container number n to the bridge. @return the result, for portmap */
 static inline const char *connect_container(int n)
 {
