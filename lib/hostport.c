@@ -5,11 +5,9 @@
 #include "ipt.h"
 #include "nl_link.h"
 #include "nl_route.h"
-#include "sha512.h"
 #include "sysctl.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 const struct cni_hostport_ops *const cni_hostport_backends[] = { &cni_hostport_nft,
@@ -52,21 +50,6 @@ void cni_hostport_addresses(struct cni_hostport *hp, const struct cni_result *pr
 		if (place->ip.family == AF_UNSPEC && !is_other_interface(hp, prev, ip))
 			*place = ip->address;
 	}
-}
-
-int cni_hostport_chain(const char *kind, const char *net, const char *containerid,
-		       char ret[static CNI_HOSTPORT_CHAIN_LEN])
-{
-	char hash[CNI_SHA512_HEXLEN];
-	cni_auto(free) char *both = NULL;
-	int n = asprintf(&both, "%s%s", net, containerid);
-
-	if (n < 0)
-		return -ENOMEM;
-	cni_sha512_hex(both, (size_t)n, hash);
-	snprintf(ret, CNI_HOSTPORT_CHAIN_LEN, "CNI-%s%.*s", kind,
-		 CNI_HOSTPORT_CHAIN_LEN - 5 - (int)strlen(kind), hash);
-	return 0;
 }
 
 int cni_hostport_enable_localhost(const struct cni_hostport *hp, struct cni_error *err)

@@ -11,10 +11,8 @@
 #define CNI_HOSTPORT_H
 
 #include "mapping.h"
+#include "names.h"
 #include "plugin.h"
-
-/** Room for the name of a container's chain, and the NUL. */
-#define CNI_HOSTPORT_CHAIN_LEN 29
 
 /** Places of what there is for each family. */
 enum cni_hostport_family { CNI_HOSTPORT_V4, CNI_HOSTPORT_V6, CNI_HOSTPORT_FAMILIES };
@@ -53,7 +51,7 @@ struct cni_hostport_ops {
 	/**
 	 * See whether there are rules of an attachment.
 	 * @param owner  as names.h makes it
-	 * @param chain  as cni_hostport_chain makes it
+	 * @param chain  as cni_chain_name makes it
 	 * @return 1; 0; negative errno
 	 */
 	int (*holds)(const char *owner, const char *chain);
@@ -81,15 +79,6 @@ bool cni_hostport_has(const struct cni_hostport *hp, int family);
  * @see reference 2.4
  */
 void cni_hostport_addresses(struct cni_hostport *hp, const struct cni_result *prev);
-
-/**
- * The name of an attachment's chain: "CNI-" @p kind and hex digits of the hash of network and
- * container, 28 bytes in all.
- * @param kind  "DN-"
- * @return 0; -ENOMEM
- */
-int cni_hostport_chain(const char *kind, const char *net, const char *containerid,
-		       char ret[static CNI_HOSTPORT_CHAIN_LEN]) cni_must_check;
 
 /**
  * Let the host reach the container's ports by 127.0.0.1: route_localnet of the interface that leads to

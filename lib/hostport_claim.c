@@ -22,6 +22,7 @@
 #include <linux/netfilter.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 #define TABLE "cni_hostport_owners"
 #define TRIES 100
@@ -103,7 +104,7 @@ static unsigned int count_claims(const struct cni_hostport *hp)
  * fixed columns.
  */
 #define CHAIN_AT CNI_OWNER_LEN
-#define CONTAINER_AT (CHAIN_AT + CNI_HOSTPORT_CHAIN_LEN)
+#define CONTAINER_AT (CHAIN_AT + CNI_CHAIN_NAME_LEN)
 #define CONTAINER_LEN 16
 #define COUNT_AT (CONTAINER_AT + CONTAINER_LEN + 1)
 #define WHO_LEN (COUNT_AT + 7)
@@ -115,12 +116,12 @@ struct who {
 
 static int who_is(const struct cni_hostport *hp, struct who *ret)
 {
-	char owner[CNI_OWNER_LEN], chain[CNI_HOSTPORT_CHAIN_LEN], hash[CNI_SHA512_HEXLEN];
+	char owner[CNI_OWNER_LEN], chain[CNI_CHAIN_NAME_LEN], hash[CNI_SHA512_HEXLEN];
 	int r;
 
 	r = cni_owner(hp->net, hp->containerid, hp->ifname, owner);
 	if (r == 0)
-		r = cni_hostport_chain("DN-", hp->net, hp->containerid, chain);
+		r = cni_chain_name("DN-", hp->net, hp->containerid, chain);
 	cni_sha512_hex(hp->containerid, strlen(hp->containerid), hash);
 	if (r == 0) {
 		snprintf(ret->who, sizeof(ret->who), "%s,%s,%.*s,%06u", owner, chain, CONTAINER_LEN,
@@ -142,15 +143,57 @@ static bool is_same_container(const char *who, const struct who *self)
 	       strncmp(who + CONTAINER_AT, self->who + CONTAINER_AT, CONTAINER_LEN) == 0;
 }
 
-/* Whether somebody's rules are there. Who cannot be asked is taken to be alive. */
+/*
+ * Between taking its ports and writing its rules an ADD holds a socket that has its owner's name, in the
+ * abstract namespace: that is one for each network namespace, as the rules are, and ends with the process.
+ */
+static socklen_t busy_name(const char *owner, struct sockaddr_un *ret)
+{
+	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	return (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 +
+	       (socklen_t)snprintf(ret->sun_path + 1, sizeof(ret->sun_path) - 1, "cni-hostport/%s",
+				   owner);
+}
+
+static int be_busy(const struct cni_hostport *hp)
+{
+	cni_auto(fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char owner[CNI_OWNER_LEN];
+	struct sockaddr_un name;
+	socklen_t len;
+	int ret = -1;
+
+	if (fd < 0 || cni_owner(hp->net, hp->containerid, hp->ifname, owner) < 0)
+		return -1;
+	len = busy_name(owner, &name);
+	if (bind(fd, (struct sockaddr *)&name, len) == 0) {
+		ret = fd;
+		fd = -1;
+	}
+	return ret;
+}
+
+static bool is_busy(const char *owner)
+{
+	cni_auto(fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un name;
+	socklen_t len = busy_name(owner, &name);
+
+	return fd < 0 || connect(fd, (struct sockaddr *)&name, len) == 0;
+}
+
+/* Whether somebody's rules are there, or on their way. Who cannot be asked is taken to be alive. */
 static bool is_alive(const char *who)
 {
-	char owner[CNI_OWNER_LEN], chain[CNI_HOSTPORT_CHAIN_LEN];
+	char owner[CNI_OWNER_LEN], chain[CNI_CHAIN_NAME_LEN];
 
 	if (strlen(who) != WHO_LEN - 1)
 		return false;
 	snprintf(owner, sizeof(owner), "%.*s", CNI_OWNER_LEN - 1, who);
-	snprintf(chain, sizeof(chain), "%.*s", CNI_HOSTPORT_CHAIN_LEN - 1, who + CHAIN_AT);
+	snprintf(chain, sizeof(chain), "%.*s", CNI_CHAIN_NAME_LEN - 1, who + CHAIN_AT);
+	/* In this order: who is not at work any more has written what there is. */
+	if (is_busy(owner))
+		return true;
 	for (size_t i = 0; cni_hostport_backends[i]; i++)
 		if (cni_hostport_backends[i]->holds(owner, chain) != 0)
 			return true;
@@ -351,13 +394,14 @@ static int take_all_seen(struct job *j)
 	return each_claim(j->hp, take_seen, j);
 }
 
-int cni_claim_take(const struct cni_hostport *hp, bool allow, struct cni_error *err)
+int cni_claim_take(const struct cni_hostport *hp, bool allow, int *ret_busy, struct cni_error *err)
 {
 	cni_auto(job) struct job j = { .hp = hp, .allow = allow, .err = err };
 	struct who self;
 	int r;
 
 	j.self = &self;
+	*ret_busy = be_busy(hp);
 	r = who_is(hp, &self);
 	if (r == 0)
 		r = cni_nft_open(&j.nft);

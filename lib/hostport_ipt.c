@@ -245,10 +245,10 @@ static void add_own(struct cni_ipt *tx, const struct cni_hostport *hp, int famil
 static int add(const struct cni_hostport *hp, struct cni_error *err)
 {
 	cni_auto(ipt) struct cni_ipt tx = { .writer = cni_ipt_host() };
-	char chain[CNI_HOSTPORT_CHAIN_LEN];
+	char chain[CNI_CHAIN_NAME_LEN];
 	int r;
 
-	r = cni_hostport_chain("DN-", hp->net, hp->containerid, chain);
+	r = cni_chain_name("DN-", hp->net, hp->containerid, chain);
 	if (r < 0)
 		return cni_fail(err, CNI_E_INTERNAL, -r, "failed to name a chain");
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++) {
@@ -308,13 +308,13 @@ static int del_by(const struct cni_ipt_writer *writer, char *chain, char *old_ch
 
 static int del(const char *net, const char *containerid, const char *ifname, struct cni_error *err)
 {
-	char chain[CNI_HOSTPORT_CHAIN_LEN], old_chain[CNI_HOSTPORT_CHAIN_LEN];
+	char chain[CNI_CHAIN_NAME_LEN], old_chain[CNI_CHAIN_NAME_LEN];
 	int result, r;
 
 	(void)ifname; /* these names do without */
-	result = cni_hostport_chain("DN-", net, containerid, chain);
+	result = cni_chain_name("DN-", net, containerid, chain);
 	if (result == 0)
-		result = cni_hostport_chain("SN-", net, containerid, old_chain);
+		result = cni_chain_name("SN-", net, containerid, old_chain);
 	if (result < 0)
 		return cni_fail(err, CNI_E_INTERNAL, -result, "failed to name a chain");
 	for (size_t i = 0; cni_ipt_writers[i]; i++) {
@@ -331,7 +331,7 @@ static int del(const char *net, const char *containerid, const char *ifname, str
 /* Chains of this network that no valid attachment has. */
 struct stale {
 	const struct cni_args *args;
-	char (*chain)[CNI_HOSTPORT_CHAIN_LEN]; /* owned */
+	char (*chain)[CNI_CHAIN_NAME_LEN]; /* owned */
 	size_t n, room;
 	int error;
 };
@@ -343,12 +343,12 @@ static inline void cni_auto_stale(struct stale *s)
 
 static bool is_valid(const struct cni_args *args, const char *chain)
 {
-	char name[CNI_HOSTPORT_CHAIN_LEN];
+	char name[CNI_CHAIN_NAME_LEN];
 	struct cni_valid valid;
 	size_t at = 0;
 
 	while (cni_conf_next_valid(args, &at, &valid))
-		if (cni_hostport_chain("DN-", args->name, valid.containerid, name) < 0 ||
+		if (cni_chain_name("DN-", args->name, valid.containerid, name) < 0 ||
 		    strcmp(name, chain) == 0)
 			return true;
 	return false;
@@ -490,10 +490,10 @@ static int check_base(const struct check *c, const struct cni_hostport *hp)
 static int check(const struct cni_hostport *hp, struct cni_error *err)
 {
 	struct check c = { .writer = cni_ipt_host(), .err = err };
-	char chain[CNI_HOSTPORT_CHAIN_LEN];
+	char chain[CNI_CHAIN_NAME_LEN];
 	int r;
 
-	r = cni_hostport_chain("DN-", hp->net, hp->containerid, chain);
+	r = cni_chain_name("DN-", hp->net, hp->containerid, chain);
 	for (c.family = 0; c.family < CNI_HOSTPORT_FAMILIES && r == 0; c.family++) {
 		if (!cni_hostport_has(hp, c.family))
 			continue;

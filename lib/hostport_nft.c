@@ -278,6 +278,7 @@ static int sweep_and_commit(struct sweep *s)
 		if (r == 0 && s->n > 0)
 			r = cni_nft_commit(&nft);
 	} while ((r == -ERESTART || r == -EINTR || r == -ENOENT) && tries-- > 0);
+	s->nft = NULL;
 	return r == -ERESTART ? -EAGAIN : r;
 }
 

@@ -131,10 +131,10 @@ static int portmap_check_values(const struct cni_args *args, struct portmap_conf
 	if (c->mark_bit < 0 || c->mark_bit > 31)
 		return cni_invalid(err, "MasqMarkBit must be between 0 and 31");
 	if (c->set_mark_chain &&
-	    (!*c->set_mark_chain || strlen(c->set_mark_chain) >= CNI_HOSTPORT_CHAIN_LEN))
+	    (!*c->set_mark_chain || strlen(c->set_mark_chain) >= CNI_CHAIN_NAME_LEN))
 		return cni_invalid(err,
 				   "externalSetMarkChain: \"%s\" is no chain's name: 1 to %d bytes",
-				   c->set_mark_chain, CNI_HOSTPORT_CHAIN_LEN - 1);
+				   c->set_mark_chain, CNI_CHAIN_NAME_LEN - 1);
 	r = portmap_choose_backend(c, err);
 	if (r < 0)
 		return r;
@@ -257,10 +257,11 @@ static void portmap_undo_claim(void *ctx)
 
 static int portmap_forward(struct portmap_conf *c, struct cni_error *err)
 {
+	cni_auto(fd) int busy = -1;
 	cni_auto(undo) struct cni_undo undo = { 0 };
 	int r;
 
-	r = cni_claim_take(&c->hp, c->allow_conflicts, err);
+	r = cni_claim_take(&c->hp, c->allow_conflicts, &busy, err);
 	if (r < 0)
 		return r;
 	c->hp.again = r > 0;
