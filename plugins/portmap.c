@@ -79,29 +79,28 @@ static int portmap_read_keys(const struct cni_args *args, struct portmap_conf *c
 	return r;
 }
 
-/* Keys that only the other backend understands, as a text; "" if there are none. */
+/* Keys that only the other backend understands, separated by blanks. */
 static void portmap_list_foreign(const struct portmap_conf *c, enum cni_condition_syntax foreign,
-				 char ret[static 80])
+				 struct cni_buf *ret)
 {
-	*ret = '\0';
 	if (foreign == CNI_CONDITION_IPTABLES && c->set_mark_chain)
-		strcat(ret, " externalSetMarkChain");
+		cni_buf_printf(ret, "externalSetMarkChain");
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++)
 		if (cni_condition_syntax(c->conditions[f]) == foreign)
-			strcat(strcat(ret, " "), portmap_condition_key[f]);
+			cni_buf_printf(ret, "%s%s", ret->len ? " " : "", portmap_condition_key[f]);
 }
 
 static int portmap_check_backend(const struct portmap_conf *c, struct cni_error *err)
 {
 	bool iptables = strcmp(c->backend, "iptables") == 0;
-	char foreign[80];
+	cni_auto(buf) struct cni_buf foreign = { 0 };
 
-	portmap_list_foreign(c, iptables ? CNI_CONDITION_NFT : CNI_CONDITION_IPTABLES, foreign);
-	if (*foreign)
+	portmap_list_foreign(c, iptables ? CNI_CONDITION_NFT : CNI_CONDITION_IPTABLES, &foreign);
+	if (foreign.len)
 		return cni_invalid(err,
 				   "%s backend was requested but configuration contains "
 				   "%s-specific options [%s]",
-				   c->backend, iptables ? "nftables" : "iptables", foreign + 1);
+				   c->backend, iptables ? "nftables" : "iptables", foreign.data);
 	if (!c->ops)
 		return cni_invalid(err, "unrecognized backend \"%s\"", c->backend);
 	return 0;
