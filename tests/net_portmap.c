@@ -227,6 +227,48 @@ START_TEST(a_udp_client_that_never_pauses_follows_the_port)
 }
 END_TEST
 
+/* Lines of the kernel's table of flows that hold a text. */
+static int flows(const char *text)
+{
+	return atoi(sh("grep -c '%s' /proc/net/nf_conntrack || true", text));
+}
+
+/* Only flows to a mapped port of this host's own addresses, that miss the container, or went to it. */
+START_TEST(flows_of_others_stay)
+{
+	const char *config, *result;
+
+	use_backend(_i);
+	result = connect_container(1);
+	connect_container(2);
+	/* The kernel follows flows once somebody asks for their state. */
+	sh("nft add table inet t && nft 'add chain inet t c { type filter hook prerouting priority "
+	   "0; }' "
+	   "&& nft add rule inet t c ct state new accept");
+	for (int port = 8081; port <= 8082; port++) {
+		serve("out", "udp", OUT4, port);
+		serve(NULL, "udp", HOST4, port);
+	}
+	reaches("c2", "udp", OUT4, 8081, "10.88.0.3"); /* the same port of another host */
+	reaches("out", "udp", HOST4, 8082, OUT4); /* another port of this host */
+	reaches("out", "udp", HOST4, 8081, OUT4); /* a service of this host, up to now */
+	ck_assert_int_eq(flows("udp .*dport=808[12] "), 3);
+	config = with_prev(portmap_conf("", PORT(8081, 81, "udp")), result);
+	call_ok(on_container(1, "ADD", config));
+	ck_assert_int_eq(flows("dst=" OUT4 " .*dport=8081 "), 1);
+	ck_assert_int_eq(flows("dst=" HOST4 " .*dport=8082 "), 1);
+	ck_assert_int_eq(flows("dst=" HOST4 " .*dport=8081 "), 0);
+	serve("c1", "udp", "0.0.0.0", 81);
+	reaches("out", "udp", HOST4, 8081, OUT4);
+	reaches("c2", "udp", "10.88.0.2", 81, "10.88.0.3"); /* not by way of the host's port */
+	ck_assert_int_eq(flows("dst=" HOST4 " .*dport=8081 "), 1);
+	call_ok(on_container(1, "DEL", _i % 2 ? config : with_prev(portmap_conf("", ""), result)));
+	ck_assert_int_eq(flows("dst=" HOST4 " .*dport=8081 "), 0);
+	ck_assert_int_eq(flows("dst=" OUT4 " .*dport=8081 "), 1);
+	ck_assert_int_eq(flows("dst=" HOST4 " .*dport=8082 "), 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("portmap");
@@ -241,6 +283,7 @@ int main(void)
 			    BACKENDS);
 	tcase_add_loop_test(tc, nothing_reaches_the_container_after_del, 0, BACKENDS);
 	tcase_add_loop_test(tc, conditions_choose_the_clients, 0, BACKENDS * 4);
+	tcase_add_loop_test(tc, flows_of_others_stay, 0, BACKENDS);
 	tcase_add_loop_test(tc, a_udp_client_that_never_pauses_follows_the_port, 0, BACKENDS * 4);
 	suite_add_tcase(suite, tc);
 	return world_main(suite);
