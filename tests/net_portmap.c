@@ -191,6 +191,8 @@ static void udp_client_follows(const char *from, const char *ip)
 	union peer to = peer_of(ip, 8081);
 	int sk;
 
+	/* Somebody else's rules: without any, the kernel would follow no flows at all. */
+	call_ok(on_container(9, "ADD", portmap_alone(9, "", PORT(9999, 81, "udp"))));
 	serve("c1", "udp", "0.0.0.0", 81);
 	serve("c1", "udp", "::", 81);
 	sk = socket_in(from, to.any.sa_family, SOCK_DGRAM, 0);
