@@ -8,8 +8,8 @@
  *   one   addresses' ports that somebody has
  *   some  ports that are in "one", at whatever address
  *
- * To see that something is not in a set without asking, the transaction adds it, which fails if it is
- * there, and deletes it again. Only when that failed are the sets read, to find out why.
+ * Taking a port asks for it among the other kind's, and adds it exclusively to its own. Only when that
+ * fails are the sets read, to find out why.
  */
 #include "hostport_claim.h"
 #include "names.h"
@@ -295,19 +295,35 @@ static int decide(struct job *j, int (*put_together)(struct job *j))
 
 /* ---- taking ---- */
 
+static void pass_over(const struct cni_nft_elem *e, void *ctx)
+{
+	(void)e;
+	(void)ctx;
+}
+
+/* @return -EEXIST if the port is taken the other way */
 static int take_unseen(const struct cni_mapping *m, int family, void *ctx)
 {
 	struct job *j = ctx;
 	struct cni_nft_elem e = element(m, j->self), key = mark(&e);
 	bool is_any = cni_mapping_is_any(m);
-	const struct cni_nft_set *other = is_any ? &some[family] : &any[family];
+	int r;
 
+	r = cni_nft_elem_get(&j->nft, is_any ? &some[family] : &any[family], key.key, pass_over,
+			     NULL);
+	if (r != 0)
+		return r < 0 ? r : -EEXIST;
 	cni_nft_elem_add(&j->nft, set_of(m, family), &e, true);
-	cni_nft_elem_add(&j->nft, other, &key, true);
-	cni_nft_elem_delete(&j->nft, other, key.key);
 	if (!is_any)
 		cni_nft_elem_add(&j->nft, &some[family], &key, false);
 	return 0;
+}
+
+static int take_all_unseen(struct job *j)
+{
+	ensure_sets(j);
+	j->changed = true;
+	return each_claim(j->hp, take_unseen, j);
 }
 
 /* One mapping held against the elements of a set. */
@@ -405,11 +421,8 @@ int cni_claim_take(const struct cni_hostport *hp, bool allow, int *ret_busy, str
 	r = who_is(hp, &self);
 	if (r == 0)
 		r = cni_nft_open(&j.nft);
-	if (r == 0) {
-		ensure_sets(&j);
-		(void)each_claim(hp, take_unseen, &j);
-		r = cni_nft_commit(&j.nft);
-	}
+	if (r == 0)
+		r = decide(&j, take_all_unseen);
 	if (r == -EEXIST)
 		r = decide(&j, take_all_seen);
 	if (is_absent(r))

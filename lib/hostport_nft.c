@@ -181,7 +181,31 @@ static void empty_base_chain(struct cni_nft *nft, int family, const char *chain,
 	cni_nft_flush(nft, nfproto[family], TABLE, chain);
 }
 
-/* The part that all containers share; written anew each time, so that it is whole whatever happened. */
+/*
+ * Whether the shared part is as ensure_base leaves it, by how much each chain is used: its rules, and the
+ * rules that lead to it. Writing it anew would make the kernel wait until no packet is at the old one's
+ * rules, which takes longer than all the rest.
+ */
+static bool base_is_whole(struct cni_nft *nft, int family, bool snat)
+{
+	static const struct {
+		const char *chain;
+		int use;
+	} whole[] = {
+		{ ALL_PORTS, 4 }, { OLD_PORTS, 1 },	  { PREROUTING, 0 },
+		{ OUTPUT, 0 },	  { LAST_PREROUTING, 1 }, { LAST_OUTPUT, 1 },
+	};
+
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(whole); i++)
+		if (cni_nft_chain_use(nft, nfproto[family], TABLE, whole[i].chain) != whole[i].use)
+			return false;
+	if (snat && cni_nft_chain_use(nft, nfproto[family], TABLE, MASQUERADING) < 0)
+		return false;
+	return family != CNI_HOSTPORT_V4 ||
+	       cni_nft_chain_use(nft, nfproto[family], TABLE, LOCALHOST) == 1;
+}
+
+/* The part that all containers share, so that it is whole whatever happened. */
 static void ensure_base(struct cni_nft *nft, int family, bool snat)
 {
 	uint32_t proto = nfproto[family];
@@ -303,17 +327,15 @@ static int del(const char *net, const char *containerid, const char *ifname, str
 static int add_to_batch(struct cni_nft *nft, const struct cni_hostport *hp, const struct owner *o)
 {
 	struct sweep old = { .nft = nft, .own = o };
-	int r = 0;
+	int r = cni_nft_watch(nft);
 
-	if (hp->again) {
-		r = cni_nft_watch(nft);
-		if (r == 0)
-			r = sweep_all(&old);
-	}
+	if (r == 0 && hp->again)
+		r = sweep_all(&old);
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++) {
 		if (!cni_hostport_has(hp, f))
 			continue;
-		ensure_base(nft, f, hp->snat);
+		if (!base_is_whole(nft, f, hp->snat))
+			ensure_base(nft, f, hp->snat);
 		add_own(nft, hp, f, o);
 	}
 	return r;
