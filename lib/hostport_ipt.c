@@ -91,35 +91,34 @@ static struct cni_ipt_rule for_port(const struct cni_mapping *m)
 	return rule;
 }
 
-/* Rules of one mapping: up to two that ask for masquerade, and the one that translates. */
-#define RULES_MAX 3
-
-static size_t rules_of(const struct cni_hostport *hp, int family, const struct cni_mapping *m,
-		       struct cni_ipt_rule rule[static RULES_MAX])
+/* The rules of one mapping: up to two that ask for masquerade, and the one that translates. */
+static int each_rule(const struct cni_hostport *hp, int family, const struct cni_mapping *m,
+		     int (*fn)(const struct cni_ipt_rule *rule, void *ctx), void *ctx)
 {
-	struct cni_ipt_rule mark = for_port(m);
-	size_t n = 0;
+	struct cni_ipt_rule rule = for_port(m);
+	int r = 0;
 
-	mark.verdict = CNI_IPT_JUMP;
-	snprintf(mark.chain, sizeof(mark.chain), "%s",
+	rule.verdict = CNI_IPT_JUMP;
+	snprintf(rule.chain, sizeof(rule.chain), "%s",
 		 hp->set_mark_chain ? hp->set_mark_chain : SET_MARK);
 	if (hp->snat) {
-		rule[n] = mark;
 		if (!hp->masq_all)
-			rule[n].source.prefix = hp->ip[family];
-		n++;
+			rule.source.prefix = hp->ip[family];
+		r = fn(&rule, ctx);
 	}
-	if (hp->snat && !hp->masq_all && family == CNI_HOSTPORT_V4) {
-		rule[n] = mark;
-		rule[n++].source.prefix =
+	if (r == 0 && hp->snat && !hp->masq_all && family == CNI_HOSTPORT_V4) {
+		rule.source.prefix =
 			(struct cni_prefix){ .ip = { .family = AF_INET, .b = { 127, 0, 0, 1 } },
 					     .len = 32 };
+		r = fn(&rule, ctx);
 	}
-	rule[n] = for_port(m);
-	rule[n].verdict = CNI_IPT_DNAT;
-	rule[n].to = hp->ip[family].ip;
-	rule[n++].to_port = m->container_port;
-	return n;
+	if (r < 0)
+		return r;
+	rule = for_port(m);
+	rule.verdict = CNI_IPT_DNAT;
+	rule.to = hp->ip[family].ip;
+	rule.to_port = m->container_port;
+	return fn(&rule, ctx);
 }
 
 /* Cut as the Go plugins do, to what iptables stores. */
@@ -221,24 +220,31 @@ static bool leads_to(const struct cni_ipt_rule *rule, void *ctx)
 	return strcmp(rule->chain, ctx) == 0;
 }
 
+struct own {
+	struct cni_ipt *tx;
+	const char *chain;
+};
+
+static int append_own(const struct cni_ipt_rule *rule, void *ctx)
+{
+	const struct own *own = ctx;
+
+	cni_ipt_append(own->tx, own->chain, rule);
+	return 0;
+}
+
 static void add_own(struct cni_ipt *tx, const struct cni_hostport *hp, int family, char *chain)
 {
-	struct cni_ipt_rule rule[RULES_MAX];
+	struct own own = { tx, chain };
 
 	cni_ipt_chain(tx, chain);
 	if (hp->again) {
 		cni_ipt_delete_if(tx, DNAT, leads_to, chain);
 		cni_ipt_delete_if(tx, chain, is_any_rule, NULL);
 	}
-	for (size_t i = 0; i < hp->mappings.n; i++) {
-		const struct cni_mapping *m = &hp->mappings.item[i];
-		size_t n = cni_mapping_applies(m, cni_hostport_af(family))
-				   ? rules_of(hp, family, m, rule)
-				   : 0;
-
-		for (size_t k = 0; k < n; k++)
-			cni_ipt_append(tx, chain, &rule[k]);
-	}
+	for (size_t i = 0; i < hp->mappings.n; i++)
+		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family)))
+			(void)each_rule(hp, family, &hp->mappings.item[i], append_own, &own);
 	(void)each_entry(hp, family, chain, append_entry, tx);
 }
 
@@ -419,6 +425,7 @@ static int gc(const struct cni_args *args, struct cni_error *err)
 struct check {
 	const struct cni_ipt_writer *writer;
 	int family;
+	const char *chain; /* the container's */
 	struct cni_error *err;
 };
 
@@ -446,26 +453,25 @@ static int check_entry(const struct cni_ipt_rule *rule, void *ctx)
 	return check_rule(ctx, NAT, DNAT, rule, "that leads to the container's chain");
 }
 
-static int check_own(const struct check *c, const struct cni_hostport *hp, const char *chain)
+static int check_own_rule(const struct cni_ipt_rule *rule, void *ctx)
 {
-	struct cni_ipt_rule rule[RULES_MAX];
+	const struct check *c = ctx;
+	char what[80];
+
+	snprintf(what, sizeof(what), "that %s %s port %u",
+		 rule->verdict == CNI_IPT_DNAT ? "translates" : "marks",
+		 cni_mapping_protocol(rule->protocol), rule->dport);
+	return check_rule(c, NAT, c->chain, rule, what);
+}
+
+static int check_own(struct check *c, const struct cni_hostport *hp)
+{
 	int r = 0;
 
-	for (size_t i = 0; i < hp->mappings.n && r == 0; i++) {
-		const struct cni_mapping *m = &hp->mappings.item[i];
-		char what[80];
-		size_t n = cni_mapping_applies(m, cni_hostport_af(c->family))
-				   ? rules_of(hp, c->family, m, rule)
-				   : 0;
-
-		for (size_t k = 0; k < n && r == 0; k++) {
-			snprintf(what, sizeof(what), "that %s %s port %u",
-				 rule[k].verdict == CNI_IPT_DNAT ? "translates" : "marks",
-				 cni_mapping_protocol(m->protocol), m->host_port);
-			r = check_rule(c, NAT, chain, &rule[k], what);
-		}
-	}
-	return r < 0 ? r : each_entry(hp, c->family, chain, check_entry, (void *)c);
+	for (size_t i = 0; i < hp->mappings.n && r == 0; i++)
+		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(c->family)))
+			r = each_rule(hp, c->family, &hp->mappings.item[i], check_own_rule, c);
+	return r < 0 ? r : each_entry(hp, c->family, c->chain, check_entry, c);
 }
 
 static int check_base(const struct check *c, const struct cni_hostport *hp)
@@ -489,15 +495,15 @@ static int check_base(const struct check *c, const struct cni_hostport *hp)
 
 static int check(const struct cni_hostport *hp, struct cni_error *err)
 {
-	struct check c = { .writer = cni_ipt_host(), .err = err };
 	char chain[CNI_CHAIN_NAME_LEN];
+	struct check c = { .writer = cni_ipt_host(), .chain = chain, .err = err };
 	int r;
 
 	r = cni_chain_name("DN-", hp->net, hp->containerid, chain);
 	for (c.family = 0; c.family < CNI_HOSTPORT_FAMILIES && r == 0; c.family++) {
 		if (!cni_hostport_has(hp, c.family))
 			continue;
-		r = check_own(&c, hp, chain);
+		r = check_own(&c, hp);
 		if (r == 0)
 			r = check_base(&c, hp);
 	}
