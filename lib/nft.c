@@ -4,6 +4,7 @@
  */
 #include "nft.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
@@ -368,24 +369,38 @@ void cni_nft_unwatch(struct cni_nft *nft)
 		memset(mnl_attr_get_payload(attr), 0, mnl_attr_get_payload_len(attr));
 }
 
-static int ignore(const struct nlmsghdr *h, void *ctx)
+static int take_use(const struct nlmsghdr *h, void *ctx)
 {
-	(void)h;
-	(void)ctx;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, h, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(attr) == NFTA_CHAIN_USE &&
+		    mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+			*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(attr));
+	}
 	return 0;
 }
 
-int cni_nft_chain_exists(struct cni_nft *nft, uint32_t family, const char *table, const char *chain)
+int cni_nft_chain_use(struct cni_nft *nft, uint32_t family, const char *table, const char *chain)
 {
 	char buf[512] __attribute__((aligned(4))) = { 0 }; /* names have less than 256 bytes */
 	struct nlmsghdr *h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETCHAIN, (uint16_t)family, 0, 0);
+	uint32_t use = 0;
 	int r;
 
 	if (strlen(table) >= NFT_TABLE_MAXNAMELEN / 2 || strlen(chain) >= NFT_CHAIN_MAXNAMELEN / 2)
 		return -ENAMETOOLONG;
 	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, table);
 	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, chain);
-	r = cni_nft_ask(nft, h, ignore, NULL);
+	r = cni_nft_ask(nft, h, take_use, &use);
+	return r < 0 ? r : (int)(use & INT32_MAX);
+}
+
+int cni_nft_chain_exists(struct cni_nft *nft, uint32_t family, const char *table, const char *chain)
+{
+	int r = cni_nft_chain_use(nft, family, table, chain);
+
 	return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 

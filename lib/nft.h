@@ -96,6 +96,13 @@ int cni_nft_chain_exists(struct cni_nft *nft, uint32_t family, const char *table
 			 const char *chain) cni_must_check;
 
 /**
+ * How much a chain is used: its rules, and the rules that lead to it.
+ * @return the number; -ENOENT if the chain is not there; other negative errno
+ */
+int cni_nft_chain_use(struct cni_nft *nft, uint32_t family, const char *table,
+		      const char *chain) cni_must_check;
+
+/**
  * Call @p fn for each rule of one chain. A dump, filtered by the kernel.
  *
  * @param fn  gets the rule, which lives for the call only; a negative errno is what the caller gets

@@ -3,8 +3,10 @@
  * reads as if nft had written them.
  */
 #include "nft_expr.h"
+#include "buf.h"
 
 #include <arpa/inet.h>
+#include <libnftnl/common.h>
 #include <libnftnl/expr.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
@@ -277,6 +279,56 @@ void cni_nft_dnat(struct nftnl_rule *rule, const struct cni_ip *to, uint16_t por
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FAMILY,
 			   to->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6);
+	/* All that the kernel would fill in, too, so that a listed rule compares equal. */
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MAX, NFT_REG_1);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MIN, NFT_REG_2);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MAX, NFT_REG_2);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FLAGS,
+			   NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED);
+}
+
+/* ---- comparing ---- */
+
+static int print(struct nftnl_expr *e, void *ctx)
+{
+	struct cni_buf *text = ctx;
+	char buf[512];
+
+	nftnl_expr_snprintf(buf, sizeof(buf), e, NFTNL_OUTPUT_DEFAULT, 0);
+	cni_buf_printf(text, "[%s %s]", nftnl_expr_get_str(e, NFTNL_EXPR_NAME), buf);
+	return 0;
+}
+
+bool cni_nft_ends_in(const struct nftnl_rule *rule, const struct nftnl_rule *part)
+{
+	cni_auto(buf) struct cni_buf all = { 0 }, end = { 0 };
+
+	(void)nftnl_expr_foreach((struct nftnl_rule *)rule, print, &all);
+	(void)nftnl_expr_foreach((struct nftnl_rule *)part, print, &end);
+	return !all.failed && !end.failed && all.len >= end.len && end.len > 0 &&
+	       strcmp(all.data + all.len - end.len, end.data) == 0;
+}
+
+struct target {
+	const char *chain;
+	bool found;
+};
+
+static int is_target(struct nftnl_expr *e, void *ctx)
+{
+	struct target *t = ctx;
+
+	if (strcmp(nftnl_expr_get_str(e, NFTNL_EXPR_NAME), "immediate") == 0 &&
+	    nftnl_expr_is_set(e, NFTNL_EXPR_IMM_CHAIN))
+		t->found |= strcmp(nftnl_expr_get_str(e, NFTNL_EXPR_IMM_CHAIN), t->chain) == 0;
+	return 0;
+}
+
+bool cni_nft_leads_to(const struct nftnl_rule *rule, const char *chain)
+{
+	struct target t = { .chain = chain };
+
+	(void)nftnl_expr_foreach((struct nftnl_rule *)rule, is_target, &t);
+	return t.found;
 }

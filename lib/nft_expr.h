@@ -72,4 +72,13 @@ void cni_nft_masquerade_random(struct nftnl_rule *rule);
 /** Statement: translate the destination. @param port  host byte order */
 void cni_nft_dnat(struct nftnl_rule *rule, const struct cni_ip *to, uint16_t port);
 
+/**
+ * @return whether the last expressions of @p rule, as the kernel gave it, are those of @p part, a rule
+ *         made here
+ */
+bool cni_nft_ends_in(const struct nftnl_rule *rule, const struct nftnl_rule *part);
+
+/** @return whether the rule jumps or goes to the chain */
+bool cni_nft_leads_to(const struct nftnl_rule *rule, const char *chain);
+
 #endif

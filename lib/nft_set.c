@@ -125,6 +125,19 @@ void cni_nft_elem_delete(struct cni_nft *nft, const struct cni_nft_set *set,
 	elem_message(nft, set, &elem, NFT_MSG_DELSETELEM, 0);
 }
 
+void cni_nft_set_flush(struct cni_nft *nft, const struct cni_nft_set *set)
+{
+	struct nftnl_set *s = name(set);
+
+	if (!s) {
+		nft->full = true;
+		return;
+	}
+	nftnl_set_nlmsg_build_payload(cni_nft_message(nft, NFT_MSG_DELSETELEM, set->family, 0), s);
+	cni_nft_message_done(nft);
+	nftnl_set_free(s);
+}
+
 /* ---- reading ---- */
 
 struct each {

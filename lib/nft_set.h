@@ -44,6 +44,9 @@ void cni_nft_set(struct cni_nft *nft, const struct cni_nft_set *set);
 void cni_nft_elem_add(struct cni_nft *nft, const struct cni_nft_set *set,
 		      const struct cni_nft_elem *elem, bool exclusive);
 
+/** Remove all elements of a set, in the batch. */
+void cni_nft_set_flush(struct cni_nft *nft, const struct cni_nft_set *set);
+
 /** Delete the element of a key, in the batch; the commit fails with -ENOENT if there is none. */
 void cni_nft_elem_delete(struct cni_nft *nft, const struct cni_nft_set *set,
 			 const uint8_t key[static CNI_NFT_KEY_LEN]);

@@ -209,3 +209,31 @@ int cni_route_list(struct cni_nl *nl, int family, struct cni_route_list *ret)
 		return -ENOMEM;
 	return cni_nl_dump(nl, msg, forget, collect, ret);
 }
+
+static int on_hit(struct nlmsghdr *nlh, void *ctx)
+{
+	const struct rtmsg *rtm = nlmsg_data(nlh);
+	struct cni_route_hit *hit = ctx;
+	struct nlattr *oif = nlmsg_find_attr(nlh, sizeof(*rtm), RTA_OIF);
+
+	hit->ifindex = oif ? (int)nla_get_u32(oif) : 0;
+	hit->local = rtm->rtm_type == RTN_LOCAL;
+	hit->on_link = rtm->rtm_type == RTN_UNICAST && rtm->rtm_dst_len > 0 &&
+		       !nlmsg_find_attr(nlh, sizeof(*rtm), RTA_GATEWAY) &&
+		       !nlmsg_find_attr(nlh, sizeof(*rtm), RTA_VIA);
+	return 0;
+}
+
+int cni_route_get(struct cni_nl *nl, const struct cni_ip *to, struct cni_route_hit *ret)
+{
+	struct rtmsg rtm = { .rtm_family = (uint8_t)to->family,
+			     .rtm_dst_len = (uint8_t)cni_ip_bits(to),
+			     /* the route itself, not what was made of it for this address */
+			     .rtm_flags = RTM_F_FIB_MATCH };
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+
+	if (!msg || nlmsg_append(msg, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0 ||
+	    nla_put(msg, RTA_DST, (int)cni_ip_size(to), to->b) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, on_hit, ret);
+}

@@ -35,6 +35,21 @@ struct cni_route_hop {
  */
 int cni_route_default(struct cni_nl *nl, int family, struct cni_route_hop *ret) cni_must_check;
 
+/** The route that a packet to an address would take. */
+struct cni_route_hit {
+	int ifindex; /**< out of this link */
+	bool local; /**< to this host itself */
+	bool on_link; /**< without a gateway, and not by the default route */
+};
+
+/**
+ * Ask which route leads to an address, without listing any.
+ * @param ret  set on success only
+ * @return 0; -ENETUNREACH, -EHOSTUNREACH if none does; other negative errno
+ */
+int cni_route_get(struct cni_nl *nl, const struct cni_ip *to,
+		  struct cni_route_hit *ret) cni_must_check;
+
 /** Routes of one family. `{0}` is the empty list; multipath routes appear once per path. */
 struct cni_route_list {
 	struct cni_route *item; /**< owned */

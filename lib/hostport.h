@@ -1,0 +1,92 @@
+/*
+ * Host ports that lead to a container: the rules of portmap, in one of two backends, each with the
+ * names, comments and order of the Go plugins' backend of the same name, so that either implementation
+ * removes what the other one added.
+ *
+ * Whose rules they are is said by network and container (the iptables backend, in the name of a
+ * chain), or by the container's id alone (the nftables backend's comments; ours add who it is where
+ * nft does not show it).
+ */
+#ifndef CNI_HOSTPORT_H
+#define CNI_HOSTPORT_H
+
+#include "mapping.h"
+#include "names.h"
+#include "plugin.h"
+
+/** Places of what there is for each family. */
+enum cni_hostport_family { CNI_HOSTPORT_V4, CNI_HOSTPORT_V6, CNI_HOSTPORT_FAMILIES };
+
+/** @return AF_INET or AF_INET6 */
+static inline sa_family_t cni_hostport_af(int family)
+{
+	return family == CNI_HOSTPORT_V4 ? AF_INET : AF_INET6;
+}
+
+/** What is wanted for one attachment. Borrows everything. */
+struct cni_hostport {
+	const char *net, *containerid, *ifname;
+	struct cni_prefix ip[CNI_HOSTPORT_FAMILIES]; /**< the container's; AF_UNSPEC: has none */
+	struct cni_mapping_list mappings;
+	struct cni_condition condition[CNI_HOSTPORT_FAMILIES];
+	bool snat; /**< masquerade what would be answered past this host */
+	bool masq_all; /**< masquerade every source */
+	uint32_t mark; /**< iptables: one bit, "please masquerade" */
+	const char *set_mark_chain; /**< iptables: who sets it instead of ours; NULL: nobody */
+	bool again; /**< the attachment may have rules of an earlier ADD, to be replaced */
+};
+
+/** A backend. Every function returns 0 or a negative errno, with @p err. */
+struct cni_hostport_ops {
+	const char *name; /**< value of the key "backend" */
+	/** Fail unless ADD could do its work now. */
+	int (*usable)(struct cni_error *err);
+	/** Put the rules in place of those the attachment has, in one transaction. */
+	int (*add)(const struct cni_hostport *hp, struct cni_error *err);
+	/** Remove the attachment's rules; none is fine. */
+	int (*del)(const char *net, const char *containerid, const char *ifname,
+		   struct cni_error *err);
+	/** Fail, saying what is missing, unless the rules are all there. */
+	int (*check)(const struct cni_hostport *hp, struct cni_error *err);
+	/**
+	 * See whether there are rules of an attachment.
+	 * @param owner  as names.h makes it
+	 * @param chain  as cni_chain_name makes it
+	 * @return 1; 0; negative errno
+	 */
+	int (*holds)(const char *owner, const char *chain);
+	/** Remove the rules of this network's attachments that are not valid (conf.h). */
+	int (*gc)(const struct cni_args *args, struct cni_error *err);
+};
+
+extern const struct cni_hostport_ops cni_hostport_nft, cni_hostport_ipt;
+
+/** Every backend, then NULL: DEL and GC go over all of them. */
+extern const struct cni_hostport_ops *const cni_hostport_backends[];
+
+/**
+ * The backend to take when the configuration names none: iptables if the host has it, else nftables,
+ * as the Go plugins choose.
+ */
+const struct cni_hostport_ops *cni_hostport_default(void);
+
+/** @return whether a mapping of @p hp concerns a family that the container has an address of */
+bool cni_hostport_has(const struct cni_hostport *hp, int family);
+
+/**
+ * The container's addresses: the first one of each family that is not another interface's.
+ * @param prev  the result that portmap was given
+ * @see reference 2.4
+ */
+void cni_hostport_addresses(struct cni_hostport *hp, const struct cni_result *prev);
+
+/**
+ * Let the host reach the container's ports by 127.0.0.1: route_localnet of the interface that leads to
+ * the container. Done only where the container is on that very link: nobody else's packets to 127/8 are
+ * to be let in by another one.
+ * @return 0; negative errno
+ */
+int cni_hostport_enable_localhost(const struct cni_hostport *hp,
+				  struct cni_error *err) cni_must_check;
+
+#endif
