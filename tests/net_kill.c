@@ -2,20 +2,14 @@
  * bridge killed (SIGKILL) before each system call that may change something: ADD works again without
  * a DEL, and DEL then leaves what it leaves after an ADD and DEL that nobody disturbed.
  *
- * strace does the killing: a first run under it lists the calls, then one run for each is killed
- * there. Leak detection is off in these runs, because it cannot work in a traced process.
+ * A first run lists the calls, then one run for each is killed there.
  */
+#include "points.h"
 #include "same_world.h"
 
-#include <stdlib.h>
-
-#define TRACE "/run/trace"
 #define CALLS                                                                            \
 	"sendmsg,sendto,linkat,openat,openat2,write,unlinkat,setns,mkdir,mkdirat,flock," \
 	"ftruncate,fchmod"
-#define MAX_CALLS 400
-#define MAX_POINTS MAX_CALLS
-#define NO_LEAK_CHECK "env ASAN_OPTIONS=detect_leaks=0 "
 
 /* Ranges of one address each, so that the files with the last one given are always the same. */
 static const char config[] =
@@ -26,13 +20,6 @@ static const char config[] =
 
 static const char *netns;
 
-/* Where a plugin can be killed: at the `k`th call (from 1) of this name; strace counts each name. */
-struct point {
-	char name[16];
-	int k;
-	char line[160];
-};
-
 static void setup(void)
 {
 	world_setup();
@@ -40,74 +27,9 @@ static void setup(void)
 	netns = container_add("c1");
 }
 
-static struct call on_c1(const char *command, const char *wrapper)
+static struct call on_c1(const char *command)
 {
-	return (struct call){
-		.command = command, .netns = netns, .config = config, .wrapper = wrapper
-	};
-}
-
-static bool may_change_something(const char *line)
-{
-	if (strstr(line, " = -1 EEXIST") || strstr(line, " = -1 ENOENT"))
-		return false; /* the same as before the next one */
-	return !strstr(line, "openat") || strstr(line, "O_WRONLY") || strstr(line, "O_CREAT");
-}
-
-static size_t name_length(const char *line)
-{
-	return strcspn(line, "(");
-}
-
-/* How many of the calls so far had the same name as the last one. */
-static int count_name(char (*names)[16], int n)
-{
-	int count = 0;
-
-	for (int i = 0; i < n; i++)
-		count += strcmp(names[i], names[n - 1]) == 0;
-	return count;
-}
-
-/* Run undisturbed, under strace; the points begin where the container's namespace was opened. */
-static int find_points(const char *command, struct point points[MAX_POINTS])
-{
-	static char names[MAX_CALLS][16];
-	char *line = NULL;
-	bool begun = false;
-	size_t size = 0;
-	int calls = 0, n = 0;
-	FILE *f;
-
-	call_ok(on_c1(command, NO_LEAK_CHECK "strace -o " TRACE " -e trace=" CALLS));
-	f = fopen(TRACE, "r");
-	ck_assert_ptr_nonnull(f);
-	while (getline(&line, &size, f) > 0) {
-		if (strncmp(line, "+++", 3) == 0)
-			continue;
-		ck_assert_int_lt(calls, MAX_CALLS);
-		snprintf(names[calls++], sizeof(names[0]), "%.*s", (int)name_length(line), line);
-		begun |= strstr(line, netns) != NULL;
-		if (!begun || !may_change_something(line))
-			continue;
-		memcpy(points[n].name, names[calls - 1], sizeof(points[n].name));
-		points[n].k = count_name(names, calls);
-		snprintf(points[n].line, sizeof(points[n].line), "%s", line);
-		n++;
-	}
-	free(line);
-	fclose(f);
-	return n;
-}
-
-static void kill_at(const char *command, const struct point *p)
-{
-	struct reply r = call(on_c1(command, fmt(NO_LEAK_CHECK "strace -o " TRACE " -e trace=%s -e "
-							       "inject=%s:signal=KILL:when=%d",
-						 p->name, p->name, p->k)));
-
-	ck_assert_msg(r.status == 128 + 9, "%s was not killed at %s: exit status %d, %s%s", command,
-		      p->line, r.status, r.out, r.err);
+	return (struct call){ .command = command, .netns = netns, .config = config };
 }
 
 /* The world, but for what is random: the bridge is made anew for each point. */
@@ -130,8 +52,8 @@ static void forget_everything(void)
 
 static void assert_attached(void)
 {
-	struct reply r = call_ok(on_c1("ADD", NULL));
-	struct call check = on_c1("CHECK", NULL);
+	struct reply r = call_ok(on_c1("ADD"));
+	struct call check = on_c1("CHECK");
 
 	check.config = with_prev(config, r.out);
 	call_ok(check);
@@ -150,15 +72,15 @@ static void kill_each_add(const struct point *points, int n, const char *clean,
 {
 	for (int i = 0; i < n; i++) {
 		if (before)
-			kill_at("ADD", before);
-		kill_at("ADD", &points[i]);
+			kill_at(on_c1("ADD"), before);
+		kill_at(on_c1("ADD"), &points[i]);
 		if (is_result(&points[i])) {
 			/* All is done, only nobody knows: as after any ADD, DEL has to come first. */
-			call_fails(on_c1("ADD", NULL), 999, "already exists");
-			call_ok(on_c1("DEL", NULL));
+			call_fails(on_c1("ADD"), 999, "already exists");
+			call_ok(on_c1("DEL"));
 		}
 		assert_attached();
-		call_ok(on_c1("DEL", NULL));
+		call_ok(on_c1("DEL"));
 		ck_assert_msg(!difference(clean, what_is_left()), "ADD killed at %s: left is\n%s",
 			      points[i].line, difference(clean, what_is_left()));
 		forget_everything();
@@ -168,12 +90,12 @@ static void kill_each_add(const struct point *points, int n, const char *clean,
 START_TEST(add_works_again_after_a_killed_add)
 {
 	static struct point points[MAX_POINTS];
-	int n = find_points("ADD", points);
+	int n = find_points(on_c1("ADD"), CALLS, points);
 	const char *clean;
 
 	ck_assert_int_gt(n, 15);
 	ck_assert(is_result(&points[n - 1]));
-	call_ok(on_c1("DEL", NULL));
+	call_ok(on_c1("DEL"));
 	clean = what_is_left();
 	forget_everything();
 	kill_each_add(points, n, clean, NULL);
@@ -184,17 +106,17 @@ END_TEST
 START_TEST(add_works_again_after_two_killed_adds)
 {
 	static struct point points[MAX_POINTS];
-	int n = find_points("ADD", points);
+	int n = find_points(on_c1("ADD"), CALLS, points);
 	struct point late = points[n - 2];
 	const char *clean;
 
-	call_ok(on_c1("DEL", NULL));
+	call_ok(on_c1("DEL"));
 	clean = what_is_left();
 	forget_everything();
-	kill_at("ADD", &late);
+	kill_at(on_c1("ADD"), &late);
 	ck_assert_str_eq(sh("nft list ruleset | grep -c 'id: ctr1'"), "2");
-	n = find_points("ADD", points);
-	call_ok(on_c1("DEL", NULL));
+	n = find_points(on_c1("ADD"), CALLS, points);
+	call_ok(on_c1("DEL"));
 	forget_everything();
 	ck_assert_int_gt(n, 15);
 	kill_each_add(points, n, clean, &late);
@@ -204,13 +126,13 @@ END_TEST
 START_TEST(del_finishes_what_a_killed_add_began)
 {
 	static struct point points[MAX_POINTS];
-	int n = find_points("ADD", points);
+	int n = find_points(on_c1("ADD"), CALLS, points);
 
-	call_ok(on_c1("DEL", NULL));
+	call_ok(on_c1("DEL"));
 	forget_everything();
 	for (int i = 0; i < n; i++) {
-		kill_at("ADD", &points[i]);
-		call_ok(on_c1("DEL", NULL));
+		kill_at(on_c1("ADD"), &points[i]);
+		call_ok(on_c1("DEL"));
 		ck_assert_str_eq(sh("ip -o link show type veth"), "");
 		ck_assert_int_ne(sh_status_in("c1", "ip link show eth0"), 0);
 		ck_assert_str_eq(sh("find /var/lib -name '*.9' -o -name '*:9'"), "");
@@ -226,14 +148,14 @@ START_TEST(del_works_again_after_a_killed_del)
 	const char *clean;
 	int n;
 
-	call_ok(on_c1("ADD", NULL));
-	n = find_points("DEL", points);
+	call_ok(on_c1("ADD"));
+	n = find_points(on_c1("DEL"), CALLS, points);
 	ck_assert_int_ge(n, 7);
 	clean = what_is_left();
 	for (int i = 0; i < n; i++) {
-		call_ok(on_c1("ADD", NULL));
-		kill_at("DEL", &points[i]);
-		call_ok(on_c1("DEL", NULL));
+		call_ok(on_c1("ADD"));
+		kill_at(on_c1("DEL"), &points[i]);
+		call_ok(on_c1("DEL"));
 		ck_assert_msg(!difference(clean, what_is_left()), "DEL killed at %s: left is\n%s",
 			      points[i].line, difference(clean, what_is_left()));
 	}
