@@ -43,7 +43,7 @@ static inline int count_name(char (*names)[16], int n)
 
 /**
  * Run a call undisturbed, and list its system calls of these names that may change something, from where
- * the container's namespace was opened.
+ * the container's namespace was opened, or the first message sent.
  * @return how many there are
  */
 static inline int find_points(struct call c, const char *calls_of_interest,
@@ -61,11 +61,12 @@ static inline int find_points(struct call c, const char *calls_of_interest,
 	f = fopen(TRACE, "r");
 	ck_assert_ptr_nonnull(f);
 	while (getline(&line, &size, f) > 0) {
-		if (strncmp(line, "+++", 3) == 0)
+		/* A call that the kernel begins anew is one call. */
+		if (strncmp(line, "+++", 3) == 0 || strstr(line, "= ? ERESTART"))
 			continue;
 		ck_assert_int_lt(calls, MAX_CALLS);
 		snprintf(names[calls++], sizeof(names[0]), "%.*s", (int)strcspn(line, "("), line);
-		begun |= strstr(line, c.netns) != NULL;
+		begun |= strstr(line, c.netns) != NULL || strncmp(line, "send", 4) == 0;
 		if (!begun || !may_change_something(line))
 			continue;
 		memcpy(points[n].name, names[calls - 1], sizeof(points[n].name));
