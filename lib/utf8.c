@@ -19,14 +19,3 @@ size_t cni_utf8_length(const char *p, size_t left)
 		return 0;
 	return n;
 }
-
-uint32_t cni_utf8_decode(const char *p, size_t n)
-{
-	static const uint8_t lead[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-	const uint8_t *b = (const uint8_t *)p;
-	uint32_t c = b[0] & lead[n];
-
-	for (size_t i = 1; i < n; i++)
-		c = c << 6 | (b[i] & 0x3f);
-	return c;
-}

@@ -236,7 +236,9 @@ static const struct {
 	{ "^net.ipv4.conf.IFNAME.[a-z_]*$", "\"net.ipv4.conf.IFNAME.arp_filter\":\"1\"", NULL },
 	{ "^net.ipv4.conf.eth0.[a-z_]*$", "\"net.ipv4.conf.IFNAME.arp_filter\":\"1\"",
 	  "is not allowed" },
-	{ "[", "\"net.core.somaxconn\":\"77\"", "error parsing regexp: missing closing ]: `[`" },
+	{ "[", "\"net.core.somaxconn\":\"77\"",
+	  "line 1: bad regular expression \"[\": at \"\": missing ]" },
+	{ "somax\n(?i)x", "\"net.core.somaxconn\":\"77\"", "line 2: bad regular expression" },
 };
 
 START_TEST(only_what_the_list_allows_is_set)

@@ -1,6 +1,6 @@
 /*
  * Fuzz: a list of allowed parameters, and a parameter in front of it. What a list permits it permits also
- * with more behind it, and nothing is permitted by the part of it before its first line that permits.
+ * with a good line more, and nothing with a bad one.
  */
 #include "allowlist.h"
 
@@ -31,5 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert((r == 0) == !err.set);
 	if (r != -EPERM)
 		assert(cni_allowlist_check(text, len + 2, key, NULL) == r);
+	text[len + 1] = '(';
+	assert(cni_allowlist_check(text, len + 2, key, NULL) == -EINVAL);
 	return 0;
 }
