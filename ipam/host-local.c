@@ -15,6 +15,7 @@
  */
 #include "allocate.h"
 #include "conf.h"
+#include "files.h"
 #include "resolv.h"
 
 #include <errno.h>
@@ -475,7 +476,7 @@ static int local_status(const struct cni_args *args, struct cni_error *err)
 	if (r == 0)
 		r = cni_store_check_writable(&store);
 	else if (r == -ENOENT)
-		r = cni_store_check_creatable(conf.data_dir);
+		r = cni_dir_check_writable(conf.data_dir);
 	if (r < 0) {
 		struct cni_error why = { 0 };
 

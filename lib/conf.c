@@ -93,6 +93,20 @@ int cni_conf_prev_result(const struct cni_args *args, struct cni_result *ret, st
 	return r;
 }
 
+int cni_conf_chained(const struct cni_args *args, const char *missing, struct cni_result *ret,
+		     struct cni_error *err)
+{
+	if (object_at(args, "prevResult", NULL))
+		return cni_conf_prev_result(args, ret, err);
+	cni_fail(err, CNI_E_CONFIG, 0, "%s", missing);
+	cni_error_detail(
+		err,
+		"%s works on what the plugins before it made: it has to stand behind one of "
+		"them in the network's list of plugins",
+		args->plugin->name);
+	return -ENOENT;
+}
+
 int cni_conf_apply_dns(const struct cni_args *args, struct cni_result *res, struct cni_error *err)
 {
 	json_t *dns = object_at(args, "dns", NULL);

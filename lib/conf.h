@@ -29,6 +29,16 @@ int cni_conf_prev_result(const struct cni_args *args, struct cni_result *ret,
 			 struct cni_error *err) cni_must_check;
 
 /**
+ * The same for a plugin that works on what those before it in the chain made. Its ADD reads it into its
+ * result and changes what it has to: what it leaves alone is printed as it was, in the configuration's
+ * version.
+ *
+ * @param missing  the Go plugin's words for "there is none", of this plugin and verb
+ */
+int cni_conf_chained(const struct cni_args *args, const char *missing, struct cni_result *ret,
+		     struct cni_error *err) cni_must_check;
+
+/**
  * Let the configuration's "dns" replace the result's as a whole, if it says anything: a list counts
  * even when it is empty (reference: B2 step 16).
  * @return 0; -EINVAL; -ENOMEM

@@ -50,6 +50,7 @@ struct plan {
 	size_t views;
 	bool any; /* there is something in the batch */
 	bool watched; /* it was decided by something that must not have changed */
+	bool sent; /* what failed is the batch, not a question before it */
 };
 
 static void forget_views(struct plan *p)
@@ -318,7 +319,7 @@ static int plan_and_send(struct plan *p, size_t *at)
 	int r;
 
 	forget_views(p);
-	p->any = p->watched = false;
+	p->any = p->watched = p->sent = false;
 	*at = 0;
 	r = cni_nft_watch(&p->nft);
 	for (size_t i = 0; i < p->n && r == 0; i++) {
@@ -330,6 +331,7 @@ static int plan_and_send(struct plan *p, size_t *at)
 		return r;
 	if (!p->watched)
 		cni_nft_unwatch(&p->nft);
+	p->sent = true;
 	r = cni_nft_commit(&p->nft);
 	for (*at = 0; *at + 1 < p->n && p->first[*at + 1] <= p->nft.failed;)
 		++*at;
@@ -351,7 +353,7 @@ static bool is_stale(struct plan *p, size_t at, int r, unsigned int *churn)
 
 	if (r == -ERESTART || r == -EINTR) /* somebody changed something */
 		return true;
-	if (r == -EBUSY && op->what == CNI_IPT_OP_DROP) {
+	if (r == -EBUSY && p->sent && op->what == CNI_IPT_OP_DROP) { /* a rule leads to it */
 		p->keep[at] = true;
 		return true;
 	}

@@ -2,6 +2,7 @@
  * JSON as the Go plugins read and print it; see json.h.
  */
 #include "json.h"
+#include "utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -20,6 +21,7 @@ static const char *const known_keys[] = {
 	"address",
 	"addresses",
 	"advmss",
+	"allmulti",
 	"allowPortConflicts",
 	"args",
 	"backend",
@@ -83,6 +85,7 @@ static const char *const known_keys[] = {
 	"preserveDefaultVlan",
 	"prevResult",
 	"priority",
+	"promisc",
 	"promiscMode",
 	"protocol",
 	"rangeEnd",
@@ -98,7 +101,9 @@ static const char *const known_keys[] = {
 	"snat",
 	"socketPath",
 	"subnet",
+	"sysctl",
 	"table",
+	"txQLen",
 	"type",
 	"version",
 	"vlan",
@@ -119,22 +124,6 @@ static const char *canonical_key(const char *key)
 }
 
 /* ---- text in: what jansson would refuse or lose ---- */
-
-/* Length of the well-formed UTF-8 sequence at `p`, 0 if there is none (RFC 3629, section 4). */
-static size_t utf8_length(const uint8_t *p, size_t left)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-
-	if (n == 0 || p[0] > 0xf4 || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
-}
 
 /* The value of the escape \uXXXX at `p`, or -1. */
 static long unicode_escape(const char *p, size_t left)
@@ -172,9 +161,7 @@ static size_t copy_string(const char *p, size_t left, struct cni_buf *out)
 	cni_buf_add(out, "\"", 1);
 	while (i < left && p[i] != '"') {
 		long v = unicode_escape(p + i, left - i);
-		size_t n = v >= 0	  ? 6
-			   : p[i] == '\\' ? 2
-					  : utf8_length((const uint8_t *)p + i, left - i);
+		size_t n = v >= 0 ? 6 : p[i] == '\\' ? 2 : cni_utf8_length(p + i, left - i);
 
 		if (is_high_surrogate(v) &&
 		    is_low_surrogate(unicode_escape(p + i + 6, left - i - 6)))
@@ -334,6 +321,28 @@ json_t *cni_json_parse(const char *text, size_t len, char why[static JSON_ERROR_
 	return out;
 }
 
+bool cni_json_repeats(const char *text, size_t len, const char *object)
+{
+	cni_auto(json) json_t *doc = NULL, *seen = json_object();
+	cni_auto(buf) struct cni_buf buf = { 0 };
+	const char *key, *name;
+	json_t *member, *value;
+
+	rewrite(text, len, &buf);
+	if (!buf.failed && buf.data)
+		doc = json_loadb(buf.data, buf.len, 0, NULL);
+	json_object_foreach (doc, key, member) {
+		if (strcmp(canonical_key(key + KEY_NUMBER_LEN), object) != 0)
+			continue;
+		json_object_foreach (member, name, value) {
+			if (json_object_get(seen, name + KEY_NUMBER_LEN))
+				return true;
+			json_object_set_new(seen, name + KEY_NUMBER_LEN, json_true());
+		}
+	}
+	return false;
+}
+
 /* ---- reading ---- */
 
 static const char *kind_name(enum cni_json_kind kind)
@@ -439,7 +448,7 @@ void cni_json_print_string(const char *value, size_t len, struct cni_buf *ret)
 		unsigned char c = (unsigned char)value[i];
 		const char *s = c ? strchr(short_from, c) : NULL;
 
-		n = utf8_length((const uint8_t *)value + i, len - i);
+		n = cni_utf8_length(value + i, len - i);
 		if (s)
 			cni_buf_printf(ret, "\\%c", short_to[s - short_from]);
 		else if (c < 0x20 || c == '<' || c == '>' || c == '&')

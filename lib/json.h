@@ -27,6 +27,15 @@ CNI_AUTO(json, json_t *, json_decref)
 json_t *cni_json_parse(const char *text, size_t len,
 		       char why[static JSON_ERROR_TEXT_LENGTH]) cni_must_check;
 
+/**
+ * Look for what the normal form does not tell any more: a key that stands twice, byte for byte, in the
+ * objects of one name at the top of a document.
+ *
+ * @param text    a document that cni_json_parse has read
+ * @param object  one of CNI's key names
+ */
+bool cni_json_repeats(const char *text, size_t len, const char *object) cni_must_check;
+
 /** What a key must hold, and the C type its value is stored as. */
 enum cni_json_kind {
 	CNI_JSON_STRING, /**< const char *, borrowed from the object */

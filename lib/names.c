@@ -2,6 +2,7 @@
  * Names: which ones are allowed, and those that are made from others; see names.h.
  */
 #include "names.h"
+#include "buf.h"
 #include "sha512.h"
 
 #include <errno.h>
@@ -187,4 +188,31 @@ bool cni_alias_is_of(const char *alias, const char *net)
 		return false;
 	cni_sha512_hex(net, len, hash);
 	return strncmp(alias, hash, 16) == 0 && alias[16] == '-';
+}
+
+int cni_sysctl_path(const char *key, const char *ifname, char ret[static CNI_SYSCTL_PATH_LEN])
+{
+	static const char placeholder[] = "IFNAME";
+	const char *at = strstr(key, placeholder);
+	cni_auto(buf) struct cni_buf path = { 0 };
+	size_t n = 0;
+
+	for (const char *p = key; *p; p++) {
+		if (p == at) {
+			cni_buf_add(&path, ifname, strlen(ifname));
+			p += strlen(placeholder) - 1;
+		} else {
+			cni_buf_add(&path, *p == '.' ? "/" : p, 1);
+		}
+	}
+	ret[0] = '\0';
+	if (path.failed)
+		return -ENOMEM;
+	for (const char *p = path.data; p && *p && n < CNI_SYSCTL_PATH_LEN - 1; p++)
+		if (*p != '/' || (n && p[1] && p[1] != '/'))
+			ret[n++] = *p;
+	ret[n] = '\0';
+	if (strncmp(ret, "net/", 4) != 0)
+		return -EINVAL;
+	return n == CNI_SYSCTL_PATH_LEN - 1 ? -ENAMETOOLONG : 0;
 }

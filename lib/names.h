@@ -88,5 +88,17 @@ bool cni_alias_is_of(const char *alias, const char *net);
  */
 int cni_chain_name(const char *prefix, const char *net, const char *containerid,
 		   char ret[static CNI_CHAIN_NAME_LEN]) cni_must_check;
+/** Room for a kernel parameter's path; no parameter of the kernel's has a longer one. */
+#define CNI_SYSCTL_PATH_LEN 128
+
+/**
+ * The path below /proc/sys of a kernel parameter, as plugin tuning spells it: each "." is a "/", and then
+ * the first "IFNAME" is the interface's name, whose dots stay.
+ *
+ * @param ret  the path, without "//" and slashes at its ends; set also for -EINVAL, cut if need be
+ * @return 0; -EINVAL if it does not lead below "net/"; -ENAMETOOLONG
+ */
+int cni_sysctl_path(const char *key, const char *ifname,
+		    char ret[static CNI_SYSCTL_PATH_LEN]) cni_must_check;
 
 #endif

@@ -18,6 +18,10 @@
 #define RECEIVE_BUFFER 32768
 #define DUMP_ATTEMPTS 5
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* asm-generic/socket.h since Linux 5.14 */
+#endif
+
 /* What one request is waiting for. */
 struct pending {
 	struct cni_nl *nl;
@@ -58,6 +62,16 @@ int cni_nl_open(struct cni_nl *nl, int netns_fd, struct cni_error *err)
 	(void)setsockopt(nl_socket_get_fd(nl->sk), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on,
 			 sizeof(on));
 	return 0;
+}
+
+uint64_t cni_nl_netns_cookie(struct cni_nl *nl)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	if (getsockopt(nl_socket_get_fd(nl->sk), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0)
+		return 0;
+	return cookie;
 }
 
 void cni_nl_close(struct cni_nl *nl)

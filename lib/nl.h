@@ -42,6 +42,9 @@ static inline void cni_auto_nl(struct cni_nl *nl)
 	cni_nl_close(nl);
 }
 
+/** @return a number that only this socket's namespace has until the next boot; 0 before Linux 5.14 */
+uint64_t cni_nl_netns_cookie(struct cni_nl *nl);
+
 /**
  * Send a request and wait for its end.
  *

@@ -88,6 +88,8 @@ static int read_link(struct nlmsghdr *nlh, void *ctx)
 		memcpy(link->mac, nla_data(tb[IFLA_ADDRESS]), CNI_MAC_LEN);
 	if (tb[IFLA_MTU])
 		link->mtu = nla_get_u32(tb[IFLA_MTU]);
+	if (tb[IFLA_TXQLEN])
+		link->txqlen = nla_get_u32(tb[IFLA_TXQLEN]);
 	if (tb[IFLA_MASTER])
 		link->master = (int)nla_get_u32(tb[IFLA_MASTER]);
 	if (tb[IFLA_LINK])
@@ -244,6 +246,69 @@ int cni_link_set_mac(struct cni_nl *nl, int index, const uint8_t mac[static CNI_
 	    nla_put(msg, IFLA_ADDRESS, CNI_MAC_LEN, mac) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+struct cni_link_attrs cni_link_attrs_of(const struct cni_link *link, unsigned int set)
+{
+	struct cni_link_attrs attrs = {
+		.set = set,
+		.mtu = link->mtu,
+		.txqlen = link->txqlen,
+		.promisc = link->flags & IFF_PROMISC,
+		.allmulti = link->flags & IFF_ALLMULTI,
+	};
+
+	memcpy(attrs.mac, link->mac, CNI_MAC_LEN);
+	return attrs;
+}
+
+unsigned int cni_link_attrs_differ(const struct cni_link *link, const struct cni_link_attrs *want)
+{
+	struct cni_link_attrs is = cni_link_attrs_of(link, want->set);
+	unsigned int differ = 0;
+
+	differ |= memcmp(is.mac, want->mac, CNI_MAC_LEN) != 0 ? CNI_LINK_MAC : 0;
+	differ |= is.mtu != want->mtu ? CNI_LINK_MTU : 0;
+	differ |= is.txqlen != want->txqlen ? CNI_LINK_TXQLEN : 0;
+	differ |= is.promisc != want->promisc ? CNI_LINK_PROMISC : 0;
+	differ |= is.allmulti != want->allmulti ? CNI_LINK_ALLMULTI : 0;
+	return differ & want->set;
+}
+
+int cni_link_set_attrs(struct cni_nl *nl, int index, const struct cni_link_attrs *a)
+{
+	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+	struct ifinfomsg ifi = { .ifi_index = index };
+
+	ifi.ifi_change |= a->set & CNI_LINK_PROMISC ? IFF_PROMISC : 0;
+	ifi.ifi_change |= a->set & CNI_LINK_ALLMULTI ? IFF_ALLMULTI : 0;
+	ifi.ifi_flags = ifi.ifi_change &
+			((a->promisc ? IFF_PROMISC : 0) | (a->allmulti ? IFF_ALLMULTI : 0));
+	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
+	    (a->set & CNI_LINK_MAC && nla_put(msg, IFLA_ADDRESS, CNI_MAC_LEN, a->mac) < 0) ||
+	    (a->set & CNI_LINK_MTU && nla_put_u32(msg, IFLA_MTU, a->mtu) < 0) ||
+	    (a->set & CNI_LINK_TXQLEN && nla_put_u32(msg, IFLA_TXQLEN, a->txqlen) < 0))
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+void cni_link_restore_attrs(struct cni_nl *nl, const struct cni_link *link,
+			    const struct cni_link_attrs *attrs)
+{
+	static const char *const names[] = { "mac", "mtu", "txQLen", "promisc", "allmulti" };
+	struct cni_link_attrs one = *attrs;
+
+	if (!attrs->set || cni_link_set_attrs(nl, link->index, attrs) == 0)
+		return;
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(names); i++) {
+		int r;
+
+		one.set = attrs->set & (1u << i);
+		r = one.set ? cni_link_set_attrs(nl, link->index, &one) : 0;
+		if (r < 0)
+			cni_note("restore %s of \"%s\": %s", names[i], link->name,
+				 cni_strerror(-r));
+	}
 }
 
 int cni_link_label(struct cni_nl *nl, const char *name, uint32_t group, const char *alias)

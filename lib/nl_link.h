@@ -21,6 +21,7 @@ struct cni_link {
 	unsigned int flags; /**< IFF_* */
 	uint8_t mac[CNI_MAC_LEN];
 	unsigned int mtu; /**< bytes */
+	uint32_t txqlen; /**< packets */
 	int master; /**< index of the bridge it is a port of; 0 = none */
 	int peer; /**< veth: index of the other end, in its namespace; 0 = none. vlan: of the link below */
 	int peer_nsid; /**< id of that namespace as seen from here; -1 = the link's own */
@@ -80,6 +81,46 @@ int cni_link_set_master(struct cni_nl *nl, int index, int master) cni_must_check
 /** Set the MAC; one that was set is kept by a bridge. @return 0; negative errno */
 int cni_link_set_mac(struct cni_nl *nl, int index,
 		     const uint8_t mac[static CNI_MAC_LEN]) cni_must_check;
+
+/** Attributes that can be changed together; bits of struct cni_link_attrs. */
+enum cni_link_attr {
+	CNI_LINK_MAC = 1,
+	CNI_LINK_MTU = 2,
+	CNI_LINK_TXQLEN = 4,
+	CNI_LINK_PROMISC = 8,
+	CNI_LINK_ALLMULTI = 16,
+};
+
+/** Some attributes of a link. */
+struct cni_link_attrs {
+	unsigned int set; /**< which are meant: enum cni_link_attr, combined */
+	uint8_t mac[CNI_MAC_LEN];
+	unsigned int mtu; /**< bytes */
+	uint32_t txqlen; /**< packets */
+	bool promisc; /**< IFF_PROMISC, as set by an administrator: not what a sniffer asks for */
+	bool allmulti; /**< IFF_ALLMULTI, likewise */
+};
+
+/** @return the attributes of @p link that @p set names */
+struct cni_link_attrs cni_link_attrs_of(const struct cni_link *link, unsigned int set);
+
+/** @return which of the attributes that @p want names are others in @p link */
+unsigned int cni_link_attrs_differ(const struct cni_link *link, const struct cni_link_attrs *want);
+
+/**
+ * Change attributes, with one message. The kernel sets one after the other, and if it refuses one, those
+ * before it stay.
+ * @return 0; negative errno
+ */
+int cni_link_set_attrs(struct cni_nl *nl, int index,
+		       const struct cni_link_attrs *attrs) cni_must_check;
+
+/**
+ * Give a link attributes back: together, or if the kernel minds one of them, the others still. What could
+ * not be restored is noted.
+ */
+void cni_link_restore_attrs(struct cni_nl *nl, const struct cni_link *link,
+			    const struct cni_link_attrs *attrs);
 
 /** Set the link group and the alias, in one message. @return 0; negative errno */
 int cni_link_label(struct cni_nl *nl, const char *name, uint32_t group,

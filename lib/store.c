@@ -3,6 +3,7 @@
  * through its descriptor and without following symbolic links.
  */
 #include "store.h"
+#include "files.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -236,38 +237,6 @@ void cni_store_refresh(struct cni_store *store)
 
 /* ---- opening ---- */
 
-/* mkdir -p; the path is changed and restored on the way. */
-static int make_dirs(char *path)
-{
-	for (char *p = path + 1; *p; p++) {
-		int r;
-
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		r = mkdir(path, DIR_MODE) < 0 ? -errno : 0;
-		*p = '/';
-		if (r < 0 && r != -EEXIST)
-			return r;
-	}
-	return mkdir(path, DIR_MODE) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-int cni_store_check_creatable(const char *data_dir)
-{
-	cni_auto(free) char *path = strdup(data_dir);
-	const char *nearest = path; /* directory that is there */
-	char *slash;
-
-	if (!path)
-		return -ENOMEM;
-	while (access(path, F_OK) < 0 && (slash = strrchr(path, '/')) && slash > path)
-		*slash = '\0';
-	if (access(path, F_OK) < 0)
-		nearest = *path == '/' ? "/" : ".";
-	return access(nearest, W_OK) < 0 ? -errno : 0;
-}
-
 static int open_lock(int dir)
 {
 	int fd = openat(dir, "lock", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
@@ -304,7 +273,7 @@ int cni_store_open(const char *data_dir, const char *network, bool create, struc
 	if (asprintf(&path, "%s/%s", data_dir, network) < 0)
 		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "open lease store");
 	if (create)
-		r = make_dirs(path);
+		r = cni_dir_make(path, DIR_MODE);
 	if (r == 0) {
 		store.dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		r = store.dir < 0 ? -errno : 0;

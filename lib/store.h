@@ -125,9 +125,6 @@ void cni_store_refresh(struct cni_store *store);
 /** @return whether the file system says that nobody has the address */
 bool cni_store_is_free(const struct cni_store *store, const struct cni_ip *ip);
 
-/** @return 0 if the directory of a store that is not there could be made; negative errno */
-int cni_store_check_creatable(const char *data_dir) cni_must_check;
-
 /** @return 0 if leases can be written; negative errno */
 int cni_store_check_writable(const struct cni_store *store) cni_must_check;
 

@@ -6,6 +6,7 @@
  * elsewhere (the runc CVE-2025-52881 class).
  */
 #include "sysctl.h"
+#include "buf.h"
 #include "netns.h"
 
 #include <errno.h>
@@ -18,9 +19,20 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
+#define TREE "/proc/sys/net"
+
+/*
+ * A value has to come whole with one read: of a long one, as ipv4/ip_local_reserved_ports, the kernel
+ * gives no second part. It clears as much as it is asked for, so those that are known to be short ask for
+ * less.
+ */
+#define SHORT_VALUE 4096
+#define LONG_VALUE (64u << 10)
+
 struct job {
 	struct cni_sysctl *set;
 	size_t n;
+	struct cni_error *err;
 };
 
 static int open_below(int dir, const char *path, int flags)
@@ -37,46 +49,174 @@ static int open_below(int dir, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-static int apply(int dir, struct cni_sysctl *s)
+static int read_value(int dir, const char *path, size_t room, char **ret)
 {
-	size_t len = strlen(s->value);
-	cni_auto(fd) int fd = -1;
-	ssize_t n;
+	cni_auto(buf) struct cni_buf buf = { 0 };
+	cni_auto(fd) int fd = open_below(dir, path, O_RDONLY);
+	int r;
 
-	if (s->if_differs) {
-		char now[64];
-
-		fd = open_below(dir, s->path, O_RDONLY);
-		if (fd < 0)
-			return fd;
-		n = read(fd, now, sizeof(now) - 1);
-		if (n < 0)
-			return -errno;
-		if ((size_t)n >= len && memcmp(now, s->value, len) == 0 &&
-		    ((size_t)n == len || now[len] == '\n'))
-			return 0;
-		(void)close(fd);
-	}
-	fd = open_below(dir, s->path, O_WRONLY);
 	if (fd < 0)
 		return fd;
-	n = write(fd, s->value, len);
+	r = cni_buf_reserve(&buf, room);
+	if (r == 0)
+		r = cni_buf_read_fd(&buf, fd, LONG_VALUE);
+	if (r < 0)
+		return r;
+	if (buf.len && buf.data[buf.len - 1] == '\n')
+		buf.data[buf.len - 1] = '\0';
+	*ret = strdup(buf.data);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int write_value(int dir, const char *path, const char *value)
+{
+	cni_auto(fd) int fd = open_below(dir, path, O_WRONLY);
+	size_t len = strlen(value);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = write(fd, value, len);
 	return n < 0 ? -errno : n == (ssize_t)len ? 0 : -EIO;
+}
+
+static int apply(int dir, struct cni_sysctl *s)
+{
+	if (s->if_differs) {
+		cni_auto(free) char *now = NULL;
+		int r = read_value(dir, s->path, SHORT_VALUE, &now);
+
+		if (r < 0 || strcmp(now, s->value) == 0)
+			return r;
+	}
+	return write_value(dir, s->path, s->value);
+}
+
+static int open_tree(void)
+{
+	int fd = open(TREE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct statfs fs;
+
+	if (fd < 0)
+		return -errno;
+	if (fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
+		return fd;
+	(void)close(fd);
+	return -ENXIO;
 }
 
 static int apply_all(void *ctx)
 {
+	cni_auto(fd) int dir = open_tree();
 	struct job *job = ctx;
-	cni_auto(fd) int dir = open("/proc/sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct statfs fs;
-	int r = 0;
+
+	for (size_t i = 0; i < job->n; i++)
+		job->set[i].result = dir < 0 ? dir : apply(dir, &job->set[i]);
+	return 0;
+}
+
+/* What is there to be written only, as ipv4/route/flush, has no value to be read. */
+static int read_if_readable(int dir, struct cni_sysctl *s)
+{
+	int r = read_value(dir, s->path, LONG_VALUE, &s->was);
+
+	return r == -EACCES || r == -EPERM ? 0 : r;
+}
+
+static int read_all(void *ctx)
+{
+	cni_auto(fd) int dir = open_tree();
+	struct job *job = ctx;
+
+	for (size_t i = 0; i < job->n; i++)
+		job->set[i].result = dir < 0 ? dir : read_if_readable(dir, &job->set[i]);
+	return 0;
+}
+
+static void put_back(int dir, struct cni_sysctl *set, size_t n)
+{
+	while (n-- > 0) {
+		int r = set[n].was ? write_value(dir, set[n].path, set[n].was) : 0;
+
+		if (r < 0)
+			cni_note("undo of ADD: write %s/%s: %s", TREE, set[n].path,
+				 cni_strerror(-r));
+	}
+}
+
+static int put_back_all(void *ctx)
+{
+	cni_auto(fd) int dir = open_tree();
+	struct job *job = ctx;
+
+	put_back(dir, job->set, dir < 0 ? 0 : job->n);
+	return 0;
+}
+
+/* Which part of a path is the first that is not there, and what that may mean. */
+static void explain_missing(int dir, const char *path, struct cni_error *err)
+{
+	char part[CNI_SYSCTL_PATH_LEN];
+
+	for (size_t n = strcspn(path, "/");; n += 1 + strcspn(path + n + 1, "/")) {
+		cni_auto(fd) int fd = -1;
+
+		snprintf(part, sizeof(part), "%.*s", (int)n, path);
+		fd = open_below(dir, part, O_PATH);
+		if (fd < 0 || !path[n])
+			break;
+	}
+	cni_error_detail(
+		err, "the container's network namespace has no %s/%s%s", TREE, part,
+		strcmp(part, "ipv6") == 0 ? ": this kernel runs without IPv6"
+		: strncmp(part, "ipv6/conf/", 10) == 0 && !strchr(part + 10, '/')
+			? ": no such interface, or one without IPv6, as an mtu below 1280 makes it"
+			: "");
+}
+
+static int fail(int dir, const struct cni_sysctl *s, const char *what, int r, struct cni_error *err)
+{
+	r = cni_fail(err, CNI_E_INTERNAL, -r, "%s %s/%s", what, TREE, s->path);
+	if (r == -ENOENT || r == -ENOTDIR)
+		explain_missing(dir, s->path, err);
+	else if (r == -EACCES || r == -EPERM)
+		cni_error_detail(
+			err, "the kernel lets nobody set it in a container's network namespace");
+	else if (r == -EINVAL || r == -ERANGE)
+		cni_error_detail(err, "the kernel does not take the value \"%s\"", s->value);
+	return r;
+}
+
+/* Where /proc/sys is mounted read-only, what has its value already needs no writing. */
+static bool is_well_as_it_is(const struct cni_sysctl *s, int r)
+{
+	return (r == -EROFS || r == -EACCES || r == -EPERM) && s->was &&
+	       strcmp(s->was, s->value) == 0;
+}
+
+static int exchange_all(void *ctx)
+{
+	cni_auto(fd) int dir = open_tree();
+	struct job *job = ctx;
+	struct cni_sysctl *set = job->set;
 
 	if (dir < 0)
-		r = -errno;
-	else if (fstatfs(dir, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
-		r = -ENXIO;
-	for (size_t i = 0; i < job->n; i++)
-		job->set[i].result = r < 0 ? r : apply(dir, &job->set[i]);
+		return cni_fail(job->err, CNI_E_INTERNAL, -dir, "open %s", TREE);
+	for (size_t i = 0; i < job->n; i++) {
+		int r = read_if_readable(dir, &set[i]);
+
+		if (r < 0)
+			return fail(dir, &set[i], r == -ENOENT ? "open" : "read", r, job->err);
+	}
+	for (size_t i = 0; i < job->n; i++) {
+		int r = write_value(dir, set[i].path, set[i].value);
+
+		if (r < 0 && !is_well_as_it_is(&set[i], r)) {
+			put_back(dir, set, i);
+			return fail(dir, &set[i], r == -EACCES || r == -EROFS ? "open" : "write", r,
+				    job->err);
+		}
+	}
 	return 0;
 }
 
@@ -92,7 +232,37 @@ void cni_sysctl_init(struct cni_sysctl *s, const char *value, bool if_differs, c
 
 int cni_sysctl_write(int netns_fd, struct cni_sysctl *set, size_t n, struct cni_error *err)
 {
-	struct job job = { set, n };
+	struct job job = { .set = set, .n = n };
 
 	return n ? cni_netns_call(netns_fd, apply_all, &job, err) : 0;
+}
+
+void cni_sysctl_done(struct cni_sysctl *set, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(set[i].was);
+		set[i].was = NULL;
+	}
+}
+
+int cni_sysctl_read(int netns_fd, struct cni_sysctl *set, size_t n, struct cni_error *err)
+{
+	struct job job = { .set = set, .n = n };
+
+	return n ? cni_netns_call(netns_fd, read_all, &job, err) : 0;
+}
+
+int cni_sysctl_exchange(int netns_fd, struct cni_sysctl *set, size_t n, struct cni_error *err)
+{
+	struct job job = { set, n, err };
+
+	return n ? cni_netns_call(netns_fd, exchange_all, &job, err) : 0;
+}
+
+void cni_sysctl_put_back(int netns_fd, struct cni_sysctl *set, size_t n)
+{
+	struct job job = { .set = set, .n = n };
+
+	if (n)
+		(void)!cni_netns_call(netns_fd, put_back_all, &job, NULL);
 }

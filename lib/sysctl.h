@@ -4,14 +4,15 @@
 #ifndef CNI_SYSCTL_H
 #define CNI_SYSCTL_H
 
-#include "error.h"
+#include "names.h"
 
 /** What to do with one parameter, and what came of it. */
 struct cni_sysctl {
-	char path[96]; /**< below /proc/sys/net/, as "ipv6/conf/eth0/accept_ra" */
+	char path[CNI_SYSCTL_PATH_LEN]; /**< below /proc/sys/net/, as "ipv6/conf/eth0/accept_ra" */
 	const char *value; /**< to be written, without a newline */
 	bool if_differs; /**< read first, and write only if the value is another */
 	int result; /**< out: 0, or the negative errno of reading or writing */
+	char *was; /**< out of reading: owned, without the last newline; NULL = can't be read */
 };
 
 /** Fill in one parameter; the path is a printf format. @param value  borrowed */
@@ -27,5 +28,30 @@ void cni_sysctl_init(struct cni_sysctl *s, const char *value, bool if_differs, c
  */
 int cni_sysctl_write(int netns_fd, struct cni_sysctl *set, size_t n,
 		     struct cni_error *err) cni_must_check;
+
+/** Free what reading stored in @p set. */
+void cni_sysctl_done(struct cni_sysctl *set, size_t n);
+
+/**
+ * Read parameters into `was`, entering the namespace once. One that is there for writing only stays
+ * NULL, with the result 0.
+ *
+ * @return as cni_sysctl_write
+ */
+int cni_sysctl_read(int netns_fd, struct cni_sysctl *set, size_t n,
+		    struct cni_error *err) cni_must_check;
+
+/**
+ * Write all parameters or none, in their order: what they are is read into `was` before the first is
+ * written, and written back if one fails. One that may not be written, and has the value, is no failure.
+ *
+ * @param err  which one failed, and why it may not be there or not be writable
+ * @return 0; negative errno
+ */
+int cni_sysctl_exchange(int netns_fd, struct cni_sysctl *set, size_t n,
+			struct cni_error *err) cni_must_check;
+
+/** Write back what cni_sysctl_exchange found, last one first; a failure is noted. */
+void cni_sysctl_put_back(int netns_fd, struct cni_sysctl *set, size_t n);
 
 #endif

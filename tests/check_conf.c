@@ -276,6 +276,25 @@ START_TEST(a_missing_prev_result_is_told)
 END_TEST
 
 /* Each version of the configuration with each version of the result. */
+START_TEST(a_chained_plugin_says_in_its_own_words_what_it_misses)
+{
+	static const struct cni_plugin tuning = { .name = "tuning" };
+	struct cni_args args = request("{}", CNI_V1_0_0);
+	cni_auto(result) struct cni_result res = { 0 };
+	struct cni_error err = { 0 };
+
+	args.plugin = &tuning;
+	ck_assert_int_eq(cni_conf_chained(&args, "must be chained", &res, &err), -ENOENT);
+	ck_assert_str_eq(err.msg, "must be chained");
+	ck_assert_ptr_nonnull(strstr(err.details, "tuning works on what the plugins before it"));
+	json_decref(args.conf);
+	args = request("{\"prevResult\":{\"interfaces\":[{\"name\":\"eth0\"}]}}", CNI_V1_0_0);
+	ck_assert_int_eq(cni_conf_chained(&args, "must be chained", &res, &err), 0);
+	ck_assert_uint_eq(res.n_ifaces, 1);
+	json_decref(args.conf);
+}
+END_TEST
+
 START_TEST(a_prev_result_must_be_of_the_same_family)
 {
 	static const char *const families[] = {
@@ -515,6 +534,7 @@ int main(void)
 	tcase_add_loop_test(tc, the_runtimes_mac_goes_before_all_others, 0, CNI_ARRAY_SIZE(macs));
 	tcase_add_test(tc, a_mac_that_cannot_be_read_is_an_error);
 	tcase_add_test(tc, a_missing_prev_result_is_told);
+	tcase_add_test(tc, a_chained_plugin_says_in_its_own_words_what_it_misses);
 	tcase_add_loop_test(tc, a_prev_result_must_be_of_the_same_family, 0, CNI_VERSIONS);
 	tcase_add_test(tc, a_prev_result_without_version_is_of_the_configurations);
 	tcase_add_test(tc, a_broken_prev_result_is_named_as_such);

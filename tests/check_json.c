@@ -496,6 +496,31 @@ START_TEST(a_document_is_indented_as_go_does)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	bool repeats;
+} repeated[] = {
+	{ "{}", false },
+	{ "{\"sysctl\":{\"a\":\"1\",\"b\":\"1\"}}", false },
+	{ "{\"sysctl\":{\"a\":\"1\",\"a\":\"1\"}}", true },
+	{ "{\"sysctl\":{\"a\":\"1\",\"A\":\"1\"}}", false },
+	{ "{\"Sysctl\":{\"a\":\"1\",\"a\":null}}", true },
+	{ "{\"sysctl\":{\"a\":\"1\"},\"sysctl\":{\"a\":\"2\"}}", true },
+	{ "{\"sysctl\":{\"a\":\"1\"},\"SYSCTL\":{\"b\":\"2\"}}", false },
+	{ "{\"x\":{\"a\":\"1\",\"a\":\"1\"},\"sysctl\":{\"a\":\"1\"}}", false },
+	{ "{\"args\":{\"sysctl\":{\"a\":\"1\",\"a\":\"1\"}},\"sysctl\":{}}", false },
+	{ "{\"sysctl\":[\"a\",\"a\"]}", false },
+};
+
+START_TEST(a_key_that_stands_twice_is_found)
+{
+	const char *text = repeated[_i].text;
+
+	ck_assert_msg(cni_json_repeats(text, strlen(text), "sysctl") == repeated[_i].repeats, "%s",
+		      text);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("json");
@@ -520,6 +545,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_string_is_escaped_as_go_does, 0, CNI_ARRAY_SIZE(strings));
 	tcase_add_test(tc, a_nul_is_escaped);
 	tcase_add_test(tc, a_document_is_indented_as_go_does);
+	tcase_add_loop_test(tc, a_key_that_stands_twice_is_found, 0, CNI_ARRAY_SIZE(repeated));
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -266,6 +266,54 @@ START_TEST(a_chain_is_a_hash_of_network_and_container)
 }
 END_TEST
 
+static const struct {
+	const char *key, *ifname;
+	int result;
+	const char *path;
+} sysctls[] = {
+	{ "net.core.somaxconn", "eth0", 0, "net/core/somaxconn" },
+	{ "net/core/somaxconn", "eth0", 0, "net/core/somaxconn" },
+	{ "net.ipv4.conf.IFNAME.arp_filter", "eth0", 0, "net/ipv4/conf/eth0/arp_filter" },
+	{ "net.ipv4.conf.IFNAME.x", "eth0.100", 0, "net/ipv4/conf/eth0.100/x" },
+	{ "net/ipv4/conf/eth0.100/x", "eth0.100", 0, "net/ipv4/conf/eth0/100/x" },
+	{ "net.IFNAME.IFNAME", "eth0", 0, "net/eth0/IFNAME" },
+	{ "net.IFNAME", "IFNAME", 0, "net/IFNAME" },
+	{ "net.ipv4.conf.IFNAME.x", "..", 0, "net/ipv4/conf/../x" }, /* no name of an interface */
+	{ "//net..core.somaxconn.", "eth0", 0, "net/core/somaxconn" },
+	{ "net.ipv4.conf.../../kernel/core_pattern", "eth0", 0,
+	  "net/ipv4/conf/kernel/core_pattern" },
+	{ "net/../kernel/core_pattern", "eth0", 0, "net/kernel/core_pattern" },
+	{ "kernel.hostname", "eth0", -EINVAL, "kernel/hostname" },
+	{ "IFNAME.core", "kernel", -EINVAL, "kernel/core" },
+	{ "net", "eth0", -EINVAL, "net" },
+	{ "net.", "eth0", -EINVAL, "net" },
+	{ "network.x", "eth0", -EINVAL, "network/x" },
+	{ "", "eth0", -EINVAL, "" },
+	{ "/", "eth0", -EINVAL, "" },
+};
+
+START_TEST(a_parameter_has_its_path_below_net)
+{
+	char path[CNI_SYSCTL_PATH_LEN];
+
+	ck_assert_int_eq(cni_sysctl_path(sysctls[_i].key, sysctls[_i].ifname, path),
+			 sysctls[_i].result);
+	ck_assert_str_eq(path, sysctls[_i].path);
+}
+END_TEST
+
+START_TEST(a_parameter_s_path_that_is_too_long_is_refused)
+{
+	char key[300] = "net.", path[CNI_SYSCTL_PATH_LEN];
+
+	memset(key + 4, 'a', CNI_SYSCTL_PATH_LEN - 6);
+	ck_assert_int_eq(cni_sysctl_path(key, "eth0", path), 0);
+	ck_assert_uint_eq(strlen(path), CNI_SYSCTL_PATH_LEN - 2);
+	memset(key + 4, 'a', sizeof(key) - 5);
+	ck_assert_int_eq(cni_sysctl_path(key, "eth0", path), -ENAMETOOLONG);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("names");
@@ -288,6 +336,8 @@ int main(void)
 	tcase_add_test(tc, a_comment_loses_double_quotes_only_from_its_text);
 	tcase_add_test(tc, a_comment_is_cut_to_128_bytes);
 	tcase_add_test(tc, a_chain_is_a_hash_of_network_and_container);
+	tcase_add_loop_test(tc, a_parameter_has_its_path_below_net, 0, CNI_ARRAY_SIZE(sysctls));
+	tcase_add_test(tc, a_parameter_s_path_that_is_too_long_is_refused);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -99,6 +99,7 @@ run_list() {
 	cnitool del "$name" /run/netns/c1 || die "$1: second del"
 	left=$(ip netns exec c1 ip -o link | grep -v ' lo: ' || true)
 	left=$left$(ip -o link show type veth)
+	left=$left$(find /run/cni -type f 2>/dev/null || true)
 	left=$left$(find /var/lib/cni -type f ! -name lock ! -name .ccni-index ! -name 'last_reserved_ip.*')
 	left=$left$(nft list ruleset | grep -E 'masquerade|dnat' | grep -v -E 'table|chain' || true)
 	[ -z "$left" ] || die "$1: left behind: $left"

@@ -216,6 +216,18 @@ static const struct example examples[] = {
 			.addresses = "10.244.1.2/24 fd00:244:1::2/64" },
 		      { .name = "two", .addresses = "10.244.1.3/24 fd00:244:1::3/64" } },
 	  .families = "46" },
+	{ .file = "80-tuning.conflist",
+	  .member = { { .name = "one",
+			.capabilities = "{\"mac\":\"02:80:00:00:00:01\"}",
+			.addresses = "10.80.0.2/24",
+			.also = HAS_MAC("02:80:00:00:00:01") " && " HAS_MTU("1400") },
+		      { .name = "two",
+			.addresses = "10.80.0.3/24",
+			.also = "ip link show eth0 | grep -q 'qlen 500' && "
+				"[ $(cat /proc/sys/net/core/somaxconn) = 1024 ] && "
+				"[ $(cat /proc/sys/net/ipv4/conf/eth0/arp_announce) = 2 ]" } },
+	  .gateways = "10.80.0.1",
+	  .also = "ls /run/cni/tuning | grep -q ." },
 	{ .file = "99-loopback.conflist",
 	  .member = { { .name = "one", .addresses = "127.0.0.1/8 ::1/128" },
 		      { .name = "two", .addresses = "127.0.0.1/8 ::1/128" } },

@@ -2,8 +2,7 @@
  * bridge killed (SIGKILL) before each system call that may change something: ADD works again without
  * a DEL, and DEL then leaves what it leaves after an ADD and DEL that nobody disturbed.
  *
- * strace does the killing: a first run under it lists the calls, then one run for each is killed
- * there. Leak detection is off in these runs, because it cannot work in a traced process.
+ * A first run lists the calls, then one run for each is killed there.
  */
 #include "same_world.h"
 #include "trace.h"
@@ -32,25 +31,6 @@ static void setup(void)
 static struct call on_c1(const char *command)
 {
 	return (struct call){ .command = command, .netns = netns, .config = config };
-}
-
-static bool may_change_something(const char *line)
-{
-	if (strstr(line, " = -1 EEXIST") || strstr(line, " = -1 ENOENT"))
-		return false; /* the same as before the next one */
-	return !strstr(line, "openat") || strstr(line, "O_WRONLY") || strstr(line, "O_CREAT");
-}
-
-/* Run undisturbed, under strace; the points begin where a namespace is opened or the kernel asked. */
-static int find_points(const char *command, struct point points[MAX_POINTS])
-{
-	int all = trace_points(on_c1(command), "-e trace=" CALLS, points), n = 0;
-	int opened = first_point(points, all, netns), asked = first_point(points, all, "send");
-
-	for (int i = opened < asked ? opened : asked; i < all; i++)
-		if (may_change_something(points[i].line))
-			points[n++] = points[i];
-	return n;
 }
 
 /* The world, but for what is random: the bridge is made anew for each point. */
@@ -113,7 +93,7 @@ static void kill_each_add(const struct point *points, int n, const char *clean,
 START_TEST(add_works_again_after_a_killed_add)
 {
 	static struct point points[MAX_POINTS];
-	int n = find_points("ADD", points);
+	int n = changing_points(on_c1("ADD"), CALLS, points);
 	const char *clean;
 
 	ck_assert_int_gt(n, 15);
@@ -129,7 +109,7 @@ END_TEST
 START_TEST(add_works_again_after_two_killed_adds)
 {
 	static struct point points[MAX_POINTS];
-	int n = find_points("ADD", points);
+	int n = changing_points(on_c1("ADD"), CALLS, points);
 	struct point late = points[n - 2];
 	const char *clean;
 
@@ -138,7 +118,7 @@ START_TEST(add_works_again_after_two_killed_adds)
 	forget_everything();
 	kill_at(on_c1("ADD"), &late);
 	ck_assert_str_eq(masqueraded("ctr1"), "2");
-	n = find_points("ADD", points);
+	n = changing_points(on_c1("ADD"), CALLS, points);
 	call_ok(on_c1("DEL"));
 	forget_everything();
 	ck_assert_int_gt(n, 15);
@@ -149,7 +129,7 @@ END_TEST
 START_TEST(del_finishes_what_a_killed_add_began)
 {
 	static struct point points[MAX_POINTS];
-	int n = find_points("ADD", points);
+	int n = changing_points(on_c1("ADD"), CALLS, points);
 
 	call_ok(on_c1("DEL"));
 	forget_everything();
@@ -174,7 +154,7 @@ START_TEST(del_works_again_after_a_killed_del)
 	int n;
 
 	call_ok(on_c1("ADD"));
-	n = find_points("DEL", points);
+	n = changing_points(on_c1("DEL"), CALLS, points);
 	ck_assert_int_ge(n, 7);
 	clean = what_is_left();
 	for (int i = 0; i < n; i++) {

@@ -119,15 +119,40 @@ static inline int first_point(const struct point *points, int n, const char *tex
 	return i;
 }
 
+/**
+ * List the system calls of these names ("write,sendmsg") of a call, which has to succeed, that may change
+ * something, from where the container's namespace is opened or the kernel asked.
+ * @return how many there are
+ */
+static inline int changing_points(struct call c, const char *names, struct point points[MAX_POINTS])
+{
+	int all = trace_points(c, fmt("-e trace=%s", names), points), n = 0;
+	int opened = first_point(points, all, c.netns), asked = first_point(points, all, "send");
+
+	for (int i = opened < asked ? opened : asked; i < all; i++) {
+		const char *line = points[i].line;
+
+		if (strstr(line, " = -1 EEXIST") || strstr(line, " = -1 ENOENT"))
+			continue; /* the same as before the next one */
+		if (!strstr(line, "openat") || strstr(line, "O_WRONLY") || strstr(line, "O_CREAT"))
+			points[n++] = points[i];
+	}
+	return n;
+}
+
+/** Call, and do harm at a point: strace's "signal=..." or "error=...". */
+static inline struct reply harm_at(struct call c, const struct point *p, const char *harm)
+{
+	c.wrapper = fmt(NO_LEAK_CHECK "strace -o " TRACE " -e trace=%s -e inject=%s:%s:when=%d",
+			p->name, p->name, harm, p->k);
+	return call(c);
+}
+
 /** Call, and kill the program (SIGKILL) at a point. */
 static inline void kill_at(struct call c, const struct point *p)
 {
-	struct reply r;
+	struct reply r = harm_at(c, p, "signal=KILL");
 
-	c.wrapper = fmt(NO_LEAK_CHECK "strace -o " TRACE " -e trace=%s -e "
-				      "inject=%s:signal=KILL:when=%d",
-			p->name, p->name, p->k);
-	r = call(c);
 	ck_assert_msg(r.status == 128 + 9, "%s was not killed at %s: exit status %d, %s%s",
 		      c.command, p->line, r.status, r.out, r.err);
 }

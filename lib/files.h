@@ -1,0 +1,30 @@
+/*
+ * Files and directories of the host that plugins read and keep.
+ */
+#ifndef CNI_FILES_H
+#define CNI_FILES_H
+
+#include "buf.h"
+
+#include <sys/types.h>
+
+/**
+ * Make a directory, and those above it that are missing.
+ * @param mode  of the directory itself; those above get 0755
+ * @return 0, also if it is there; negative errno
+ */
+int cni_dir_make(const char *path, mode_t mode) cni_must_check;
+
+/** @return 0 if the directory is there or could be made, and written to; negative errno */
+int cni_dir_check_writable(const char *path) cni_must_check;
+
+/**
+ * Read a whole file; anything that would block is not waited for.
+ *
+ * @param max  most bytes to accept
+ * @param ret  empty; holds what was read also on failure
+ * @return 0; -EFBIG if there is more than @p max; negative errno of opening or reading
+ */
+int cni_file_read(const char *path, size_t max, struct cni_buf *ret) cni_must_check;
+
+#endif
