@@ -66,21 +66,20 @@ static int add_failed(const struct cni_gateway *gw, const struct cni_prefix *wan
 	return r;
 }
 
-static int ensure_address(const struct cni_gateway *gw, bool bare, const struct cni_prefix *want,
+static int ensure_address(const struct cni_gateway *gw, const struct cni_prefix *want,
 			  struct cni_error *err)
 {
 	unsigned int flags = want->ip.family == AF_INET6 ? IFA_F_NODAD : 0;
-	int r = 0;
+	int r;
 
-	if (!bare) {
-		r = cni_addr_present(gw->host, gw->link.index, gw->link.name, want);
-		if (r < 0)
-			return add_failed(gw, want, r, err);
-		if (r == 0)
-			r = make_room(gw, want, err);
-		if (r != 0)
-			return r < 0 ? r : 0;
-	}
+	/* Also if we made the link: another network's ADD may have used it meanwhile. */
+	r = cni_addr_present(gw->host, gw->link.index, gw->link.name, want);
+	if (r < 0)
+		return add_failed(gw, want, r, err);
+	if (r == 0)
+		r = make_room(gw, want, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = cni_addr_add(gw->host, gw->link.index, want, flags);
 	if (r < 0 && r != -EEXIST) /* another ADD may have been faster */
 		return add_failed(gw, want, r, err);
@@ -115,7 +114,7 @@ static int ensure_family(const struct cni_gateway *gw, sa_family_t family,
 
 		if (want.ip.family != family)
 			continue;
-		r = ensure_address(gw, gw->bare && !any, &want, err);
+		r = ensure_address(gw, &want, err);
 		if (r < 0)
 			return r;
 		any = true;

@@ -13,7 +13,7 @@ struct cni_gateway {
 	struct cni_nl *host; /**< borrowed; socket in the process's own namespace */
 	struct cni_link link; /**< up */
 	const char *what; /**< borrowed; what is being set, for messages: "bridge addr" */
-	bool bare; /**< just made by us: has no address yet, and its MAC is fixed */
+	bool bare; /**< just made by us: its MAC is fixed */
 	bool force; /**< replace an address that is in the way, instead of failing */
 };
 

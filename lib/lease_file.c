@@ -66,12 +66,15 @@ static bool parse_lease(char *text, struct cni_lease *lease)
 	return cni_name_is_valid(id) && (!sep || cni_ifname_check(sep + 2, NULL) == 0);
 }
 
-/* A FIFO reads as nothing, too. */
-static bool is_regular(int dir, const char *name)
+/* Whether it is something else than a file: a directory, a link, a FIFO, ... Leaves errno alone. */
+static bool is_no_file(int dir, const char *name)
 {
+	int saved = errno;
 	struct stat st;
+	bool is = fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode);
 
-	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	errno = saved;
+	return is;
 }
 
 enum cni_lease_kind cni_lease_read(int dir, const char *name, char text[static CNI_LEASE_MAX],
@@ -83,10 +86,10 @@ enum cni_lease_kind cni_lease_read(int dir, const char *name, char text[static C
 		return CNI_LEASE_HELD;
 	if (n == -ENOENT)
 		return CNI_LEASE_ABSENT;
-	if (n == 0)
-		return is_regular(dir, name) ? CNI_LEASE_TORN : CNI_LEASE_FOREIGN;
-	if (n != -EIO && n != -EMFILE && n != -ENFILE && n != -ENOMEM)
+	if (n > 0 || is_no_file(dir, name))
 		return CNI_LEASE_FOREIGN;
+	if (n == 0)
+		return CNI_LEASE_TORN;
 	errno = (int)-n;
 	return CNI_LEASE_UNREADABLE;
 }

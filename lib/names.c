@@ -147,6 +147,7 @@ void cni_veth_name(char ret[static CNI_VETH_NAME_LEN])
 /* ---- the host end of an attachment ---- */
 
 #define ALIAS "ccni "
+#define GROUP (uint32_t)'C'
 
 int cni_port_id(const char *net, const char *containerid, const char *ifname,
 		struct cni_port_id *ret)
@@ -165,13 +166,18 @@ int cni_port_id(const char *net, const char *containerid, const char *ifname,
 	for (int i = 0; i < CNI_PORT_NAMES; i++)
 		snprintf(ret->name[i], CNI_VETH_NAME_LEN, "veth%.8s", hash + 8 * (size_t)i);
 	owner[6] = '\0'; /* 24 bits of the network's hash */
-	ret->unfinished = (uint32_t)'C' << 24 | (uint32_t)strtoul(owner, NULL, 16);
+	ret->unfinished = GROUP << 24 | (uint32_t)strtoul(owner, NULL, 16);
 	return 0;
 }
 
 bool cni_alias_is_ours(const char *alias)
 {
 	return strncmp(alias, ALIAS, strlen(ALIAS)) == 0;
+}
+
+bool cni_group_is_ours(uint32_t group)
+{
+	return group >> 24 == GROUP;
 }
 
 bool cni_alias_is_of(const char *alias, const char *net)

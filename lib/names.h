@@ -73,6 +73,9 @@ int cni_port_id(const char *net, const char *containerid, const char *ifname,
 /** @return whether an interface alias is one of cni_port_id's, of whatever attachment */
 bool cni_alias_is_ours(const char *alias);
 
+/** @return whether a link group is one of cni_port_id's, of whatever network */
+bool cni_group_is_ours(uint32_t group);
+
 /** @return whether an interface alias is that of an attachment to network @p net */
 bool cni_alias_is_of(const char *alias, const char *net);
 /** Room for the name of a chain of iptables', as cni_chain_name makes it: 28 bytes, NUL. */

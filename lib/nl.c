@@ -102,7 +102,8 @@ static int on_message(struct nl_msg *msg, void *ctx)
 	struct pending *p = ctx;
 	struct nlmsghdr *nlh = nlmsg_hdr(msg);
 
-	if (nlh->nlmsg_seq != p->seq)
+	/* In a container's namespace others may write to this socket, too: the kernel alone has port 0. */
+	if (nlmsg_get_src(msg)->nl_pid != 0 || nlh->nlmsg_seq != p->seq)
 		return NL_SKIP;
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 		p->interrupted = true;

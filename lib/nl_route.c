@@ -110,8 +110,11 @@ static int read_hop(struct nlmsghdr *nlh, void *ctx)
 
 int cni_route_default(struct cni_nl *nl, int family, struct cni_route_hop *ret)
 {
-	/* The first addresses that are not "this host": nobody has a better way to these. */
-	static const struct cni_ip v4 = { AF_INET, { 0, 0, 0, 1 } }, v6 = { AF_INET6, { 0x20 } };
+	/*
+	 * Addresses that nobody has a better way to: IPv4's dummy (RFC 7600), and the first of IPv6's
+	 * global ones. Not of 0.0.0.0/8: Linux before 5.3 refuses that.
+	 */
+	static const struct cni_ip v4 = { AF_INET, { 192, 0, 0, 8 } }, v6 = { AF_INET6, { 0x20 } };
 	const struct cni_ip *to = family == AF_INET ? &v4 : &v6;
 	struct rtmsg rtm = {
 		.rtm_family = (uint8_t)family,

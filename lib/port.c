@@ -86,7 +86,15 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 	}
 	cni_undo_push(undo, undo_create, ret);
 	ignore_advertisements(ret->host_name);
-	r = cni_link_get(sbox, spec->ifname, &ret->cont_end);
+	r = cni_link_get(host, ret->host_name, &ret->host_end);
+	if (r < 0)
+		return cni_nl_fail(host, err, r, "failed to lookup \"%s\"", ret->host_name);
+	/*
+	 * By the host's word, not by a name in the container, where somebody may have exchanged it. A kernel
+	 * before 5.10 leaves out an index that equals the link's own.
+	 */
+	r = cni_link_get_index(sbox, ret->host_end.peer ? ret->host_end.peer : ret->host_end.index,
+			       &ret->cont_end);
 	return r < 0 ? cni_nl_fail(sbox, err, r, "failed to lookup \"%s\"", spec->ifname) : 0;
 }
 
@@ -183,6 +191,12 @@ int cni_port_clear(struct cni_nl *host, const struct cni_port_id *id, struct cni
 	return r < 0 ? r : 0;
 }
 
+/* @return whether a host end is of an attachment of ours, finished or not */
+static bool is_marked(const struct cni_link *end)
+{
+	return cni_alias_is_ours(end->alias) || (!*end->alias && cni_group_is_ours(end->group));
+}
+
 /*
  * @return 1 if a container's interface is no bridge port, or its other end says that it is of somebody
  * else's attachment
@@ -195,10 +209,11 @@ static int is_anothers(struct cni_nl *host, const struct cni_port_id *id,
 
 	if (strcmp(cont->kind, "veth") != 0)
 		return 1;
+	if (cont->peer == 0)
+		return 0; /* on its way out, or a kernel that does not say: as the Go plugins do */
 	r = cni_link_get_index(host, cont->peer, &end);
-	if (r == -ENODEV ||
-	    (r == 0 && (strcmp(end.kind, "veth") != 0 || end.peer != cont->index ||
-			!cni_alias_is_ours(end.alias) || strcmp(end.alias, id->alias) == 0)))
+	if (r == -ENODEV || (r == 0 && (strcmp(end.kind, "veth") != 0 || end.peer != cont->index ||
+					!is_marked(&end) || whose(&end, id) != OTHER)))
 		return 0;
 	/* Numbers of links are small and not unique: this one's peer may be in another namespace. */
 	if (r == 0)

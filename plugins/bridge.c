@@ -168,7 +168,7 @@ static int bridge_set_port(const struct bridge_conf *c, const struct cni_link *b
 
 	if (!cni_brport_is_special(&c->port))
 		return 0;
-	r = cni_brport_set(host, port->cont_end.peer, &c->port, br->bridge.default_vlan);
+	r = cni_brport_set(host, port->host_end.index, &c->port, br->bridge.default_vlan);
 	return r < 0 ? cni_nl_fail(host, err, r, "failed to set up bridge port \"%s\"",
 				   port->host_name)
 		     : 0;
@@ -193,12 +193,16 @@ static int bridge_check_spoofing(const struct cni_args *args, const struct cni_p
 	return r;
 }
 
+/* One without a gateway gets this one, and is the same, but if it is in another table or weighs less. */
 static bool bridge_has_default_route(const struct cni_result *res, sa_family_t family)
 {
-	for (size_t i = 0; i < res->n_routes; i++)
-		if (res->routes[i].dst.ip.family == family &&
-		    cni_prefix_is_default(&res->routes[i].dst))
+	for (size_t i = 0; i < res->n_routes; i++) {
+		const struct cni_route *r = &res->routes[i];
+
+		if (r->dst.ip.family == family && cni_prefix_is_default(&r->dst) &&
+		    (r->gw.family != AF_UNSPEC || (!r->has_table && r->priority <= 0)))
 			return true;
+	}
 	return false;
 }
 

@@ -14,7 +14,6 @@
 static int bridge_plan_vlans(struct bridge_conf *c, struct cni_error *err)
 {
 	struct cni_vlan_set trunk = { 0 };
-	char name[IFNAMSIZ];
 	int r;
 
 	if (c->vlan < 0 || c->vlan > CNI_VLAN_LAST)
@@ -23,6 +22,16 @@ static int bridge_plan_vlans(struct bridge_conf *c, struct cni_error *err)
 	r = cni_vlan_read_trunk(c->vlan_trunk, &trunk, err);
 	if (r < 0)
 		return r;
+	c->filter_vlans = c->vlan || c->vlan_trunk;
+	c->port.vlans = cni_vlan_port_plan((unsigned int)c->vlan, &trunk, c->keep_default_vlan);
+	return 0;
+}
+
+/* What matters only where IPAM gives addresses. */
+static int bridge_check_layer3(const struct bridge_conf *c, struct cni_error *err)
+{
+	char name[IFNAMSIZ];
+
 	if (c->is_gw && c->vlan &&
 	    cni_vlan_gateway_name(c->bridge, (unsigned int)c->vlan, name) < 0)
 		return cni_invalid(
@@ -31,8 +40,8 @@ static int bridge_plan_vlans(struct bridge_conf *c, struct cni_error *err)
 			"\"%s.%lld\": bridge: with the VLAN's number, the name is longer "
 			"than %d characters",
 			c->bridge, (long long)c->vlan, IFNAMSIZ - 1);
-	c->filter_vlans = c->vlan || c->vlan_trunk;
-	c->port.vlans = cni_vlan_port_plan((unsigned int)c->vlan, &trunk, c->keep_default_vlan);
+	if (c->ip_masq && !cni_masq_knows(c->masq.backend))
+		return cni_invalid(err, "unknown ipmasq backend \"%s\"", c->masq.backend);
 	return 0;
 }
 
@@ -54,9 +63,7 @@ static int bridge_check_values(const struct cni_args *args, struct bridge_conf *
 	if (c->port.hairpin && c->promisc)
 		return cni_invalid(err,
 				   "cannot set hairpin mode and promiscuous mode at the same time");
-	if (c->ip_masq && !cni_masq_knows(c->masq.backend))
-		return cni_invalid(err, "unknown ipmasq backend \"%s\"", c->masq.backend);
-	return 0;
+	return *cni_conf_ipam_type(args) ? bridge_check_layer3(c, err) : 0;
 }
 
 int bridge_read_keys(const struct cni_args *args, struct bridge_conf *ret, struct cni_error *err)

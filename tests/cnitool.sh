@@ -101,7 +101,8 @@ run_list() {
 	left=$left$(ip -o link show type veth)
 	left=$left$(find /run/cni -type f 2>/dev/null || true)
 	left=$left$(find /var/lib/cni -type f ! -name lock ! -name .ccni-index ! -name 'last_reserved_ip.*')
-	left=$left$(nft list ruleset | grep -E 'masquerade|dnat' | grep -v -E 'table|chain' || true)
+	left=$left$(nft list ruleset 2>/dev/null | grep -E 'masquerade|dnat' |
+		grep -v -E 'table|chain|jump CNI-FORWARD-DNAT' || true)
 	[ -z "$left" ] || die "$1: left behind: $left"
 	ip netns del c1
 }

@@ -19,7 +19,6 @@ static const struct key {
 	{ "promiscMode", .config = ",'promiscMode':true" },
 	{ "macspoofchk", .config = ",'macspoofchk':true" },
 	{ "enabledad", .config = ",'enabledad':true" },
-	{ "disableContainerInterface", .config = ",'disableContainerInterface':true" },
 	{ "portIsolation", .config = ",'portIsolation':true" },
 	{ "preserveDefaultVlan", .config = ",'preserveDefaultVlan':true" },
 	{ "runtimeConfig.mac", .config = ",'runtimeConfig':{'mac':'" ASKED_MAC "03'}" },

@@ -24,6 +24,8 @@ enum {
 	LENIENT = 64,
 	METRICS = 128,
 	LAYER3 = 256,
+	DAD = 512, /* enabledad; NODAD: not */
+	NODAD = 1024,
 };
 
 /* Their text or ours is put through `sed -E`; `what` stands with the reason in docs/compat.md. */
@@ -33,8 +35,10 @@ static const struct {
 } differences[] = {
 	{ ALWAYS, "Queue length of the veth",
 	  "/^<veth>@|^eth0@/s/( qlen 1000)? (link.ether)/ qlen 1000 \\2/", NULL },
-	{ ALWAYS, "Addresses without duplicate address detection",
+	{ NODAD, "Addresses without duplicate address detection",
 	  "/inet6 /{/link-local|::1.128/!s/ scope global( nodad)?/ scope global nodad/}", NULL },
+	{ DAD, "Addresses without duplicate address detection",
+	  "/^br0 inet6 /{/link-local/!s/ scope global( nodad)?/ scope global nodad/}", NULL },
 	{ LAYER3, "MAC of the container's interface counts as set",
 	  "s#^(eth0/mac:) random#\\1 set#", NULL },
 	{ LAYER3, "Router advertisements in the container", "s#(eth0.accept_ra:).*#\\10#", NULL },
@@ -140,6 +144,7 @@ static inline void compare(const struct row *row, const char *bin, bool old)
 	char *theirs = story(row, bin, old), *ours = story(row, our_plugins(), old);
 	unsigned int allow = row->allow | ALWAYS | (old ? OLD : 0) |
 			     (strstr(row->config, "'ipam'") ? LAYER3 : 0) |
+			     (strstr(row->config, "'enabledad'") ? DAD : NODAD) |
 			     (row->before && strstr(row->before, "ip link add") ? 0 : NEW_BRIDGE);
 	const char *a = theirs, *b = ours;
 
