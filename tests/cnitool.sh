@@ -105,6 +105,8 @@ run_list() {
 		grep -v -E 'table|chain|jump CNI-FORWARD-DNAT' || true)
 	[ -z "$left" ] || die "$1: left behind: $left"
 	ip netns del c1
+	# The next file's bridge may be called the same.
+	ip -o link show type bridge | sed 's/^[0-9]*: \([^:@]*\).*/\1/' | xargs -rn1 ip link del
 }
 
 # In the namespaces: $1 = plugins, $2 = build directory, $3 = conf-examples

@@ -198,7 +198,11 @@ START_TEST(a_refused_del_says_so_does_the_rest_and_finishes_when_repeated)
 		if (!what_was_refused())
 			break;
 		what = told("DEL", at, error_of(_i, at));
-		ck_assert_msg(r.status == 1 && *r.msg, "%s: %s", what, r.out);
+		/* What is asked once more, as after EBUSY, may do all the same. */
+		if (r.status == 0)
+			assert_left(what, before);
+		else
+			ck_assert_msg(*r.msg, "%s: %s", what, r.out);
 		ck_assert_msg(!*sh("find /var/lib -name '*.9' -o -name '*:9'"), "%s: leases stay",
 			      what);
 		call_ok(on_c1("DEL"));
