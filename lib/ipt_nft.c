@@ -264,6 +264,8 @@ static int plan_delete(struct plan *p, struct view *v, const struct cni_ipt_op *
 {
 	int r;
 
+	if (op->match) /* what it says yes to may depend on what else is there */
+		p->watched = true;
 	r = load(&p->nft, v);
 	if (r < 0)
 		return r;

@@ -88,6 +88,35 @@ START_TEST(what_is_deleted_can_be_added_anew_in_one_go)
 }
 END_TEST
 
+/* Somebody claims the rule while it is being decided about. */
+static bool is_unclaimed(const struct cni_ipt_rule *rule, void *ctx)
+{
+	bool *claimed = ctx;
+	struct cni_ipt tx = begin(&kinds[0]);
+
+	if (strcmp(rule->comment, "claim") == 0)
+		*claimed = true;
+	if (*claimed)
+		return false;
+	cni_ipt_insert(&tx, "FORWARD", MARKED("claim"));
+	commit(&tx);
+	return true;
+}
+
+START_TEST(what_is_decided_by_reading_is_decided_anew_after_a_change)
+{
+	struct cni_ipt tx = begin(&kinds[0]);
+	bool claimed = false;
+
+	sh("iptables-nft -A FORWARD -m comment --comment x -j RETURN");
+	cni_ipt_delete_if(&tx, "FORWARD", is_unclaimed, &claimed);
+	commit(&tx);
+	ck_assert_str_eq(rules(&kinds[0], "FORWARD"),
+			 "-A FORWARD -m comment --comment claim -j RETURN\n"
+			 "-A FORWARD -m comment --comment x -j RETURN");
+}
+END_TEST
+
 START_TEST(a_chain_in_use_stays_whole_and_goes_with_the_last_jump)
 {
 	const struct kind *k = &kinds[_i];
@@ -445,6 +474,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, a_rule_is_there_once_however_often_it_is_added, 0, N(kinds));
 	tcase_add_loop_test(tc, what_is_deleted_can_be_added_anew_in_one_go, 0, N(kinds));
+	tcase_add_test(tc, what_is_decided_by_reading_is_decided_anew_after_a_change);
 	tcase_add_loop_test(tc, a_chain_in_use_stays_whole_and_goes_with_the_last_jump, 0,
 			    N(kinds));
 	tcase_add_loop_test(tc, nothing_of_a_failed_transaction_happens, 0, N(kinds));
