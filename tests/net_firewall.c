@@ -203,6 +203,21 @@ START_TEST(gc_removes_what_no_valid_attachment_of_the_network_owns)
 }
 END_TEST
 
+/* More than one transaction holds. */
+START_TEST(gc_removes_any_number_of_rules)
+{
+	call_ok(on(KIND_NFT, "ADD", "ctr1", net1));
+	sh("{ echo '*filter'; iptables-nft-save -t filter | grep -- '-A CNI-FORWARD.*10.1.0.2' | "
+	   "awk '{ for (i = 0; i < 6000; i++) { rule = $0; "
+	   "sub(/10.1.0.2/, \"10.9.\" int(i / 250) \".\" i %% 250, rule); print rule } }'; "
+	   "echo COMMIT; } | iptables-nft-restore --noflush");
+	ck_assert(has(KIND_NFT, "-d 10.9.23.249/32 "));
+	call_ok(on(KIND_NFT, "GC", "", NET("net1", VALID(""))));
+	assert_no_trace_of(KIND_NFT, "10.9.");
+	assert_no_trace_of(KIND_NFT, "10.1.0.2");
+}
+END_TEST
+
 START_TEST(gc_removes_the_isolation_of_bridges_that_are_gone)
 {
 	const char *before;
@@ -455,6 +470,7 @@ int main(void)
 	tcase_add_loop_test(tc, del_succeeds_after_a_flush_and_add_brings_all_back, 0, KINDS);
 	tcase_add_loop_test(tc, names_of_any_length_and_form_are_told_apart, 0, KINDS);
 	tcase_add_loop_test(tc, gc_removes_what_no_valid_attachment_of_the_network_owns, 0, KINDS);
+	tcase_add_test(tc, gc_removes_any_number_of_rules);
 	tcase_add_loop_test(tc, gc_removes_the_isolation_of_bridges_that_are_gone, 0, KINDS);
 	tcase_add_loop_test(tc, check_says_what_is_missing_and_changes_nothing, 0, KINDS);
 	tcase_add_loop_test(tc, status_says_whether_the_backend_can_be_used, 0, KINDS);
