@@ -73,14 +73,14 @@ static struct cni_ipt_rule published(const struct cni_forward *f, const struct c
 }
 
 /* The operator's tools paste comments into shells: no name goes in that one could misread. */
-int cni_forward_own(struct cni_forward *f, const struct cni_args *args)
+int cni_forward_own(struct cni_forward *f, const struct cni_args *args, struct cni_error *err)
 {
 	char owner[CNI_OWNER_LEN];
 	int r;
 
 	r = cni_owner(args->name, args->containerid, args->ifname, owner);
 	if (r < 0)
-		return r;
+		return cni_fail(err, CNI_E_INTERNAL, -r, "say whose a rule is");
 	snprintf(f->comment, sizeof(f->comment), "%s, id: %s, if: %s, net: %s", owner,
 		 args->containerid, cni_name_is_valid(args->ifname) ? args->ifname : "?",
 		 args->name);
