@@ -3,6 +3,7 @@
  */
 #include "forward.h"
 #include "ipt_expect.h"
+#include "isolation.h"
 #include "owners.h"
 
 #include <errno.h>
@@ -121,7 +122,7 @@ void cni_forward_note(struct cni_ipt *tx, sa_family_t family, const struct cni_f
 	cni_ipt_chain(tx, f->admin_chain);
 	cni_ipt_chain(tx, PUBLISHED_CHAIN);
 	rule = forward_jump();
-	cni_ipt_insert(tx, FORWARD, &rule);
+	cni_ipt_insert_below(tx, FORWARD, &rule, &cni_isolation_hook);
 	rule = admin_jump(f);
 	cni_ipt_insert(tx, CNI_FORWARD_CHAIN, &rule);
 	rule = published_jump();

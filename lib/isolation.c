@@ -18,6 +18,12 @@
 #define COMMENT_SAME_BRIDGE COMMENT "same-bridge)"
 #define COMMENT_ISOLATED COMMENT "isolated)"
 
+const struct cni_ipt_rule cni_isolation_hook = {
+	.comment = COMMENT_BOTH,
+	.verdict = CNI_IPT_JUMP,
+	.chain = STAGE_1,
+};
+
 /* In which chain a rule is, and at which end of it. */
 struct place {
 	const char *chain;
@@ -47,9 +53,7 @@ static struct cni_ipt_rule rule_of(int which, const char *bridge, enum cni_isola
 
 	switch (which) {
 	case HOOK:
-		rule.verdict = CNI_IPT_JUMP;
-		snprintf(rule.chain, sizeof(rule.chain), STAGE_1);
-		break;
+		return cni_isolation_hook;
 	case LEAVES:
 		comment = isolated ? COMMENT_ISOLATED : COMMENT_SAME_BRIDGE;
 		set_iface(&rule.in, bridge, false);

@@ -237,6 +237,21 @@ START_TEST(gc_removes_the_isolation_of_bridges_that_are_gone)
 }
 END_TEST
 
+/* Somebody took the jump to CNI-FORWARD away: it comes back behind the one to isolation. */
+START_TEST(isolation_stays_in_front)
+{
+	const char *list = fmt("/usr/sbin/xtables-%s-multi iptables -S FORWARD", kind_names[_i]);
+	const char *before;
+
+	call_ok(on(_i, "ADD", "ctr1", NET("net1", ",'ingressPolicy':'isolated'" PREV_1)));
+	before = sh("%s", list);
+	sh("/usr/sbin/xtables-%s-multi iptables -D FORWARD 2", kind_names[_i]);
+	ck_assert_str_ne(sh("%s", list), before);
+	call_ok(on(_i, "ADD", "ctr2", NET("net2", PREV_2)));
+	assert_same(before, sh("%s", list));
+}
+END_TEST
+
 /* ---- CHECK, STATUS ---- */
 
 START_TEST(check_says_what_is_missing_and_changes_nothing)
@@ -472,6 +487,7 @@ int main(void)
 	tcase_add_loop_test(tc, gc_removes_what_no_valid_attachment_of_the_network_owns, 0, KINDS);
 	tcase_add_test(tc, gc_removes_any_number_of_rules);
 	tcase_add_loop_test(tc, gc_removes_the_isolation_of_bridges_that_are_gone, 0, KINDS);
+	tcase_add_loop_test(tc, isolation_stays_in_front, 0, KINDS);
 	tcase_add_loop_test(tc, check_says_what_is_missing_and_changes_nothing, 0, KINDS);
 	tcase_add_loop_test(tc, status_says_whether_the_backend_can_be_used, 0, KINDS);
 	tcase_add_test(tc, status_is_50_where_the_kernel_has_no_nf_tables);
