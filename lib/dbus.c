@@ -144,7 +144,7 @@ static int connect_to(struct cni_dbus *bus, const char *address, size_t len)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct timeval limit;
 	bool abstract = false;
-	uint64_t left;
+	uint64_t now, left;
 	size_t n;
 	int r;
 
@@ -158,11 +158,14 @@ static int connect_to(struct cni_dbus *bus, const char *address, size_t len)
 	}
 	if (n == 0)
 		return -EINVAL;
+	now = now_ms();
+	if (now >= bus->deadline)
+		return -ETIMEDOUT;
 	bus->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bus->fd < 0)
 		return -errno;
 	/* A busy bus lets us queue for as long as we may send (unix(7)). */
-	left = bus->deadline - now_ms();
+	left = bus->deadline - now;
 	limit = (struct timeval){ (time_t)(left / 1000), (suseconds_t)(left % 1000 * 1000) };
 	(void)setsockopt(bus->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	n += offsetof(struct sockaddr_un, sun_path) + abstract;

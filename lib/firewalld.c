@@ -124,34 +124,56 @@ static void remember(const struct cni_zone_record *rec)
 			 cni_strerror(-r));
 }
 
+/* What ADD did with one address. */
+struct done {
+	bool added; /* it was not in the zone, and may be now */
+	bool had; /* there was a record, which ours replaced */
+	struct cni_zone_record old;
+};
+
+/*
+ * The record goes when the address has: a record that stays lets DEL and GC finish. An older one comes
+ * back: it may be that of a container that runs.
+ */
+static void take_back(struct cni_dbus *bus, const char *zone, const struct cni_ip *ip,
+		      const struct done *done)
+{
+	int r = done->added ? remove_source(bus, zone, ip, NULL) : 0;
+
+	if (done->had)
+		remember(&done->old);
+	else if (r == 0)
+		cni_zone_record_drop(ip);
+}
+
 int cni_firewalld_add(const struct cni_args *args, const char *zone, const struct cni_result *res,
 		      struct cni_error *err)
 {
 	cni_auto(dbus) struct cni_dbus bus = { .fd = -1 };
 	struct cni_zone_record rec = { 0 };
-	cni_auto(free) bool *added = calloc(res->n_ips + 1, sizeof(*added));
+	cni_auto(free) struct done *done = calloc(res->n_ips + 1, sizeof(*done));
 	size_t i;
 	int r;
 
 	snprintf(rec.zone, sizeof(rec.zone), "%s", zone);
-	r = added ? cni_owner(args->name, args->containerid, args->ifname, rec.owner) : -ENOMEM;
-	if (r == 0)
-		r = cni_dbus_open(&bus, TIMEOUT_MS, err);
+	r = done ? cni_owner(args->name, args->containerid, args->ifname, rec.owner) : -ENOMEM;
+	if (r < 0)
+		return cni_fail(err, CNI_E_INTERNAL, -r, "add addresses to %s zone", zone);
+	r = cni_dbus_open(&bus, TIMEOUT_MS, err);
 	if (r < 0)
 		return r;
 	for (i = 0; i < res->n_ips && r >= 0; i++) {
 		rec.ip = res->ips[i].address.ip;
+		done[i].had = cni_zone_record_get(&rec.ip, &done[i].old) == 0;
 		remember(&rec);
 		r = add_source(&bus, zone, &rec.ip, err);
-		added[i] = r > 0;
+		/* One that failed may be executed yet, if it was not answered in time. */
+		done[i].added = r > 0 || (r < 0 && !done[i].had);
 	}
 	if (r >= 0)
 		return 0;
-	while (i-- > 0) {
-		cni_zone_record_drop(&res->ips[i].address.ip);
-		if (added[i])
-			(void)!remove_source(&bus, zone, &res->ips[i].address.ip, NULL);
-	}
+	while (i-- > 0)
+		take_back(&bus, zone, &res->ips[i].address.ip, &done[i]);
 	return r;
 }
 
@@ -172,8 +194,12 @@ static inline void cni_auto_leaving(struct leaving *l)
 
 static int leave(struct leaving *l, const struct cni_zone_record *rec)
 {
-	struct cni_zone_record *item = reallocarray(l->item, l->n + 1, sizeof(*item));
+	struct cni_zone_record *item;
 
+	for (size_t i = 0; i < l->n; i++)
+		if (cni_ip_cmp(&l->item[i].ip, &rec->ip) == 0)
+			return 0;
+	item = reallocarray(l->item, l->n + 1, sizeof(*item));
 	if (!item)
 		return -ENOMEM;
 	l->item = item;
@@ -190,13 +216,16 @@ static int consider(const struct cni_zone_record *rec, void *ctx)
 	return leaves ? leave(l, rec) : 0;
 }
 
-/* An address of prevResult, unless it is another attachment's by now. */
+/* An address of prevResult, unless it is another attachment's by now. @return 1 if its record is ours */
 static int consider_address(struct leaving *l, const struct cni_ip *ip, const char *zone)
 {
 	struct cni_zone_record rec = { .ip = *ip };
+	int r;
 
-	if (cni_zone_record_get(ip, &rec) == 0)
-		return consider(&rec, l);
+	if (cni_zone_record_get(ip, &rec) == 0) {
+		r = consider(&rec, l);
+		return r < 0 ? r : strcmp(rec.owner, l->owner) == 0;
+	}
 	if (!zone)
 		return 0;
 	snprintf(rec.zone, sizeof(rec.zone), "%s", zone);
@@ -214,7 +243,8 @@ static int take_out(struct leaving *l, struct cni_error *err)
 		return 0;
 	r = cni_dbus_open(&bus, TIMEOUT_MS, &why);
 	if (r < 0 && r != -ENOENT && r != -ECONNREFUSED) {
-		*err = why;
+		if (!err->set) /* the first cause wins */
+			*err = why;
 		return r;
 	}
 	for (size_t i = 0; i < l->n; i++) {
@@ -232,15 +262,21 @@ int cni_firewalld_del(const struct cni_args *args, const char *zone, const struc
 {
 	cni_auto(leaving) struct leaving l = { 0 };
 	char owner[CNI_OWNER_LEN];
+	size_t found = 0;
 	int r;
 
 	l.owner = owner;
 	r = cni_owner(args->name, args->containerid, args->ifname, owner);
-	for (size_t i = 0; i < prev->n_ips && r == 0; i++)
+	for (size_t i = 0; i < prev->n_ips && r >= 0; i++) {
 		r = consider_address(&l, &prev->ips[i].address.ip, zone);
-	if (r == 0 && prev->n_ips == 0)
+		found += r > 0;
+	}
+	/* prevResult may be missing, or another one than ADD saw. */
+	if (r >= 0 && (found == 0 || found < prev->n_ips))
 		r = cni_zone_record_each(consider, &l);
-	return r < 0 ? r : take_out(&l, err);
+	if (r < 0)
+		return cni_fail(err, CNI_E_INTERNAL, -r, "remove addresses from their zones");
+	return take_out(&l, err);
 }
 
 int cni_firewalld_gc(const struct cni_args *args, struct cni_error *err)
@@ -252,7 +288,9 @@ int cni_firewalld_gc(const struct cni_args *args, struct cni_error *err)
 	r = cni_owners_valid(args, &valid);
 	if (r == 0)
 		r = cni_zone_record_each(consider, &l);
-	return r < 0 ? r : take_out(&l, err);
+	if (r < 0)
+		return cni_fail(err, CNI_E_INTERNAL, -r, "remove addresses from their zones");
+	return take_out(&l, err);
 }
 
 /* ---- CHECK ---- */

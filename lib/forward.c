@@ -3,6 +3,7 @@
  */
 #include "forward.h"
 #include "ipt_expect.h"
+#include "isolation.h"
 #include "owners.h"
 
 #include <errno.h>
@@ -73,14 +74,14 @@ static struct cni_ipt_rule published(const struct cni_forward *f, const struct c
 }
 
 /* The operator's tools paste comments into shells: no name goes in that one could misread. */
-int cni_forward_own(struct cni_forward *f, const struct cni_args *args)
+int cni_forward_own(struct cni_forward *f, const struct cni_args *args, struct cni_error *err)
 {
 	char owner[CNI_OWNER_LEN];
 	int r;
 
 	r = cni_owner(args->name, args->containerid, args->ifname, owner);
 	if (r < 0)
-		return r;
+		return cni_fail(err, CNI_E_INTERNAL, -r, "say whose a rule is");
 	snprintf(f->comment, sizeof(f->comment), "%s, id: %s, if: %s, net: %s", owner,
 		 args->containerid, cni_name_is_valid(args->ifname) ? args->ifname : "?",
 		 args->name);
@@ -121,7 +122,7 @@ void cni_forward_note(struct cni_ipt *tx, sa_family_t family, const struct cni_f
 	cni_ipt_chain(tx, f->admin_chain);
 	cni_ipt_chain(tx, PUBLISHED_CHAIN);
 	rule = forward_jump();
-	cni_ipt_insert(tx, FORWARD, &rule);
+	cni_ipt_insert_below(tx, FORWARD, &rule, &cni_isolation_hook);
 	rule = admin_jump(f);
 	cni_ipt_insert(tx, CNI_FORWARD_CHAIN, &rule);
 	rule = published_jump();
@@ -149,12 +150,17 @@ struct leaving_ip {
 	bool kept; /* it belongs to an attachment that stays */
 };
 
+/* Rules that one transaction of GC deletes at most: a batch has its size. */
+#define DELETE_MAX 4000
+
 /* What leaves the tables of one family. */
 struct leaving {
 	sa_family_t family;
 	struct leaving_ip *item; /* owned */
 	size_t n;
-	bool any; /* something leaves */
+	bool gathered; /* the items are complete, and sorted: rules are being deleted by them */
+	size_t deleted;
+	bool more; /* there are more than DELETE_MAX */
 	int error;
 
 	const struct cni_result *prev; /* NULL with GC */
@@ -167,8 +173,15 @@ static inline void cni_auto_leaving(struct leaving *l)
 	free(l->item);
 }
 
+static int compare(const void *ip, const void *item)
+{
+	return cni_ip_cmp(ip, &((const struct leaving_ip *)item)->ip);
+}
+
 static struct leaving_ip *find(const struct leaving *l, const struct cni_ip *ip)
 {
+	if (l->gathered)
+		return l->n ? bsearch(ip, l->item, l->n, sizeof(*l->item), compare) : NULL;
 	for (size_t i = 0; i < l->n; i++)
 		if (cni_ip_cmp(&l->item[i].ip, ip) == 0)
 			return &l->item[i];
@@ -190,7 +203,6 @@ static void leave(struct leaving *l, const struct cni_ip *ip, bool kept)
 		*item = (struct leaving_ip){ .ip = *ip };
 	}
 	item->kept = kept || (l->valid && item->kept);
-	l->any |= !kept;
 }
 
 /* Whether a comment of PUBLISHED_CHAIN is of an attachment that goes. */
@@ -200,61 +212,109 @@ static bool is_leaving(const struct cni_ipt_rule *rule, const struct leaving *l)
 			: strncmp(rule->comment, l->owner, CNI_OWNER_LEN - 1) == 0;
 }
 
-/* Rules come in the order in which they were added. */
-static void consider(const struct cni_ipt_rule *rule, void *ctx)
+/* What prevResult says leaves, unless the comments say otherwise. */
+static void start_over(struct leaving *l)
+{
+	l->n = l->deleted = 0;
+	l->gathered = l->more = false;
+	for (size_t i = 0; l->prev && i < l->prev->n_ips; i++)
+		if (l->prev->ips[i].address.ip.family == l->family)
+			leave(l, &l->prev->ips[i].address.ip, false);
+}
+
+/*
+ * The first walk over PUBLISHED_CHAIN, which deletes nothing. Rules come in the order in which they
+ * were added. A transaction that is done again walks again, and forgets what it knew.
+ */
+static bool gather(const struct cni_ipt_rule *rule, void *ctx)
 {
 	const struct cni_ip *ip = &rule->destination.prefix.ip;
 	struct leaving *l = ctx;
 
+	if (l->gathered)
+		start_over(l);
 	if (rule->foreign)
-		return;
+		return false;
 	if (is_leaving(rule, l))
 		leave(l, ip, false);
 	else if (l->valid || find(l, ip))
 		leave(l, ip, true);
+	return false;
 }
 
-/* A rule of PUBLISHED_CHAIN that goes: in the name of who goes, or an older one of its address. */
+static int compare_items(const void *a, const void *b)
+{
+	return compare(&((const struct leaving_ip *)a)->ip, b);
+}
+
+static void end_gathering(struct leaving *l)
+{
+	if (!l->gathered && l->n > 0)
+		qsort(l->item, l->n, sizeof(*l->item), compare_items);
+	l->gathered = true;
+}
+
+static bool leaves(const struct leaving *l, const struct cni_ip *ip)
+{
+	const struct leaving_ip *item = find(l, ip);
+
+	return item && !item->kept && !l->error;
+}
+
+static bool take(struct leaving *l)
+{
+	if (l->valid && l->deleted == DELETE_MAX)
+		l->more = true;
+	else
+		l->deleted++;
+	return !l->more;
+}
+
+/* A rule of CNI-FORWARD that goes. */
+static bool goes_forward(const struct cni_ipt_rule *rule, void *ctx)
+{
+	const struct cni_ip *to = &rule->destination.prefix.ip, *from = &rule->source.prefix.ip;
+	struct cni_ipt_rule in = replies(to), out = own_traffic(from);
+	struct leaving *l = ctx;
+
+	end_gathering(l);
+	return ((cni_ipt_rule_equal(rule, &in) && leaves(l, to)) ||
+		(cni_ipt_rule_equal(rule, &out) && leaves(l, from))) &&
+	       take(l);
+}
+
+/*
+ * A rule of PUBLISHED_CHAIN that goes: in the name of who goes, or an older one of its address. It
+ * tells whose the address was, so the rules of CNI-FORWARD go before.
+ */
 static bool goes(const struct cni_ipt_rule *rule, void *ctx)
 {
-	const struct leaving_ip *item = find(ctx, &rule->destination.prefix.ip);
+	struct leaving *l = ctx;
 
-	return is_leaving(rule, ctx) || (!rule->foreign && item && !item->kept);
+	end_gathering(l);
+	return (is_leaving(rule, l) ||
+		(!rule->foreign && leaves(l, &rule->destination.prefix.ip))) &&
+	       !l->error && take(l);
 }
 
-/* Find out what leaves one table: what prevResult says, unless the comments say otherwise. */
-static int gather(const struct cni_ipt_writer *writer, struct leaving *l, struct cni_error *err)
-{
-	int r;
-
-	for (size_t i = 0; l->prev && i < l->prev->n_ips; i++)
-		if (l->prev->ips[i].address.ip.family == l->family)
-			leave(l, &l->prev->ips[i].address.ip, false);
-	r = cni_ipt_each(writer, l->family, TABLE, PUBLISHED_CHAIN, consider, l, err);
-	return r < 0 && r != -ENOENT ? r : l->error;
-}
-
+/* Decided within the transaction, so that who adds an address meanwhile keeps it. */
 static int sweep_table(const struct cni_ipt_writer *writer, struct leaving *l,
 		       struct cni_error *err)
 {
 	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
 	int r;
 
-	r = gather(writer, l, err);
-	if (r < 0 || !l->any)
-		return r;
-	cni_ipt_on(&tx, l->family, TABLE);
-	for (size_t i = 0; i < l->n; i++) {
-		struct cni_ipt_rule rule = replies(&l->item[i].ip);
-
-		if (l->item[i].kept)
-			continue;
-		cni_ipt_delete(&tx, CNI_FORWARD_CHAIN, &rule);
-		rule = own_traffic(&l->item[i].ip);
-		cni_ipt_delete(&tx, CNI_FORWARD_CHAIN, &rule);
-	}
-	cni_ipt_delete_if(&tx, PUBLISHED_CHAIN, goes, l);
-	return cni_ipt_commit(&tx, err);
+	do {
+		start_over(l);
+		cni_ipt_on(&tx, l->family, TABLE);
+		cni_ipt_delete_if(&tx, PUBLISHED_CHAIN, gather, l);
+		cni_ipt_delete_if(&tx, CNI_FORWARD_CHAIN, goes_forward, l);
+		cni_ipt_delete_if(&tx, PUBLISHED_CHAIN, goes, l);
+		r = cni_ipt_commit(&tx, err);
+	} while (r == 0 && l->error == 0 && l->more);
+	if (r == 0 && l->error < 0)
+		r = cni_fail(err, CNI_E_INTERNAL, -l->error, "remove rules of " CNI_FORWARD_CHAIN);
+	return r;
 }
 
 /* Every table is swept; the first failure is reported. */
@@ -284,7 +344,9 @@ int cni_forward_del(const struct cni_args *args, const struct cni_result *prev,
 	int r;
 
 	r = cni_owner(args->name, args->containerid, args->ifname, owner);
-	return r < 0 ? r : sweep(&what, err);
+	if (r < 0)
+		return cni_fail(err, CNI_E_INTERNAL, -r, "remove rules of " CNI_FORWARD_CHAIN);
+	return sweep(&what, err);
 }
 
 int cni_forward_gc(const struct cni_args *args, struct cni_error *err)
@@ -294,7 +356,9 @@ int cni_forward_gc(const struct cni_args *args, struct cni_error *err)
 	int r;
 
 	r = cni_owners_valid(args, &valid);
-	return r < 0 ? r : sweep(&what, err);
+	if (r < 0)
+		return cni_fail(err, CNI_E_INTERNAL, -r, "remove rules of " CNI_FORWARD_CHAIN);
+	return sweep(&what, err);
 }
 
 /* ---- CHECK ---- */
@@ -390,7 +454,7 @@ int cni_forward_check(const struct cni_ipt_writer *writer, sa_family_t family,
 	int r;
 
 	if (!list)
-		return -ENOMEM;
+		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "check rules of " CNI_FORWARD_CHAIN);
 	if (!has_family(f->res, family))
 		return 0;
 	r = check_jumps(writer, family, f, err);

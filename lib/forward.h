@@ -29,7 +29,8 @@ struct cni_forward {
 };
 
 /** Fill in the comment that says whose the addresses are. @return 0; -ENOMEM */
-int cni_forward_own(struct cni_forward *f, const struct cni_args *args) cni_must_check;
+int cni_forward_own(struct cni_forward *f, const struct cni_args *args,
+		    struct cni_error *err) cni_must_check;
 
 /**
  * Note in a transaction what lets the addresses of one family through. No address of the family:

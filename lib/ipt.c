@@ -122,6 +122,17 @@ void cni_ipt_insert(struct cni_ipt *tx, const char *chain, const struct cni_ipt_
 	note_rule(tx, CNI_IPT_OP_INSERT, chain, rule);
 }
 
+void cni_ipt_insert_below(struct cni_ipt *tx, const char *chain, const struct cni_ipt_rule *rule,
+			  const struct cni_ipt_rule *above)
+{
+	struct cni_ipt_op *op = note(tx, CNI_IPT_OP_INSERT, chain);
+
+	if (op) {
+		op->rule = *rule;
+		op->above = above;
+	}
+}
+
 void cni_ipt_add(struct cni_ipt *tx, const char *chain, const struct cni_ipt_rule *rule)
 {
 	note_rule(tx, CNI_IPT_OP_ADD, chain, rule);

@@ -174,6 +174,14 @@ void cni_ipt_append(struct cni_ipt *tx, const char *chain, const struct cni_ipt_
 void cni_ipt_insert(struct cni_ipt *tx, const char *chain, const struct cni_ipt_rule *rule);
 
 /**
+ * As cni_ipt_insert, but below another rule: if the rule has to be inserted, and the chain has @p above,
+ * that one is put in front again.
+ * @param above  must live until the commit
+ */
+void cni_ipt_insert_below(struct cni_ipt *tx, const char *chain, const struct cni_ipt_rule *rule,
+			  const struct cni_ipt_rule *above);
+
+/**
  * Append a rule without looking for an equal one, so that it costs the same however long the chain is.
  * For rules that only a repeated request would double, and whose deletion finds all of them.
  */

@@ -194,6 +194,21 @@ static int delete_rules(struct table *t, const struct cni_ipt_op *op)
 	return 0;
 }
 
+static int insert_below(struct table *t, const struct cni_ipt_op *op)
+{
+	struct cni_ipt_op above = *op;
+	int r;
+
+	r = add_rule(t, op);
+	above.rule = *op->above;
+	if (r < 0 || !has_rule(t, &above))
+		return r;
+	above.what = CNI_IPT_OP_DELETE;
+	r = delete_rules(t, &above);
+	above.what = CNI_IPT_OP_INSERT;
+	return r < 0 ? r : add_rule(t, &above);
+}
+
 static int drop_chain(struct table *t, const char *chain)
 {
 	unsigned int references = 0;
@@ -219,6 +234,8 @@ static int apply_op(struct table *t, const struct cni_ipt_op *op)
 	case CNI_IPT_OP_APPEND:
 	case CNI_IPT_OP_INSERT:
 	case CNI_IPT_OP_ADD:
+		if (exists && op->above && !has_rule(t, op))
+			return insert_below(t, op);
 		return exists ? add_rule(t, op) : -ENOENT;
 	case CNI_IPT_OP_DELETE:
 	case CNI_IPT_OP_DELETE_IF:

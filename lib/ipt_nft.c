@@ -232,11 +232,58 @@ static int plan_chain(struct plan *p, struct view *v)
 	return 0;
 }
 
+static int put_rule(struct plan *p, struct view *v, enum cni_ipt_what what,
+		    const struct cni_ipt_rule *rule)
+{
+	struct known *k = add_known(v);
+	struct nftnl_rule *encoded;
+
+	if (!k)
+		return -ENOMEM;
+	k->rule = *rule;
+	k->handle = 0;
+	encoded = cni_ipt_nft_encode(v->family, v->table, v->chain, rule);
+	if (what == CNI_IPT_OP_INSERT)
+		cni_nft_rule_insert_take(&p->nft, encoded);
+	else
+		cni_nft_rule_append_take(&p->nft, encoded);
+	p->any = true;
+	return 0;
+}
+
+/* @return whether there was any */
+static bool delete_known(struct plan *p, struct view *v, const struct cni_ipt_op *op)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct known *k = &v->rule[i];
+
+		if (!k->handle || k->gone || !cni_ipt_op_deletes(op, &k->rule))
+			continue;
+		cni_nft_rule_delete(&p->nft, nfproto(v->family), v->table, v->chain, k->handle);
+		k->gone = p->any = true;
+		any = true;
+	}
+	return any;
+}
+
+/* Put what has to stay above an inserted rule in front again. */
+static int lift(struct plan *p, struct view *v, const struct cni_ipt_rule *above)
+{
+	const struct cni_ipt_op old = { .what = CNI_IPT_OP_DELETE, .rule = *above };
+	int r;
+
+	p->watched = true;
+	r = load(&p->nft, v);
+	if (r == 0 && delete_known(p, v, &old))
+		r = put_rule(p, v, CNI_IPT_OP_INSERT, above);
+	return r;
+}
+
 static int plan_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op)
 {
 	const struct builtin *builtin = find_builtin(op->table, op->chain);
-	struct nftnl_rule *rule;
-	struct known *k;
 	int r = op->what == CNI_IPT_OP_ADD ? 0 : has_rule(p, v, op);
 
 	if (r != 0)
@@ -246,36 +293,20 @@ static int plan_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op
 		cni_nft_chain(&p->nft, nfproto(v->family), v->table, v->chain, &builtin->hook, "");
 		v->made = true;
 	}
-	k = add_known(v);
-	if (!k)
-		return -ENOMEM;
-	k->rule = op->rule;
-	k->handle = 0;
-	rule = cni_ipt_nft_encode(v->family, v->table, v->chain, &op->rule);
-	if (op->what == CNI_IPT_OP_INSERT)
-		cni_nft_rule_insert_take(&p->nft, rule);
-	else
-		cni_nft_rule_append_take(&p->nft, rule);
-	p->any = true;
-	return 0;
+	r = put_rule(p, v, op->what, &op->rule);
+	return r == 0 && op->above ? lift(p, v, op->above) : r;
 }
 
 static int plan_delete(struct plan *p, struct view *v, const struct cni_ipt_op *op)
 {
 	int r;
 
+	if (op->match) /* what it says yes to may depend on what else is there */
+		p->watched = true;
 	r = load(&p->nft, v);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < v->n; i++) {
-		struct known *k = &v->rule[i];
-
-		if (!k->handle || k->gone || !cni_ipt_op_deletes(op, &k->rule))
-			continue;
-		cni_nft_rule_delete(&p->nft, nfproto(v->family), v->table, v->chain, k->handle);
-		k->gone = p->any = true;
-	}
-	return 0;
+	if (r == 0)
+		(void)delete_known(p, v, op);
+	return r;
 }
 
 static int plan_drop(struct plan *p, struct view *v)

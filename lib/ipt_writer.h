@@ -25,6 +25,8 @@ struct cni_ipt_op {
 	const char *table;
 	char chain[CNI_IPT_CHAIN_LEN];
 	struct cni_ipt_rule rule; /**< of APPEND, INSERT, ADD, DELETE */
+	const struct cni_ipt_rule
+		*above; /**< of INSERT: what stays in front of it; NULL = nothing */
 	bool (*match)(const struct cni_ipt_rule *rule, void *ctx); /**< of DELETE_IF */
 	void *ctx;
 };

@@ -18,6 +18,12 @@
 #define COMMENT_SAME_BRIDGE COMMENT "same-bridge)"
 #define COMMENT_ISOLATED COMMENT "isolated)"
 
+const struct cni_ipt_rule cni_isolation_hook = {
+	.comment = COMMENT_BOTH,
+	.verdict = CNI_IPT_JUMP,
+	.chain = STAGE_1,
+};
+
 /* In which chain a rule is, and at which end of it. */
 struct place {
 	const char *chain;
@@ -47,9 +53,7 @@ static struct cni_ipt_rule rule_of(int which, const char *bridge, enum cni_isola
 
 	switch (which) {
 	case HOOK:
-		rule.verdict = CNI_IPT_JUMP;
-		snprintf(rule.chain, sizeof(rule.chain), STAGE_1);
-		break;
+		return cni_isolation_hook;
 	case LEAVES:
 		comment = isolated ? COMMENT_ISOLATED : COMMENT_SAME_BRIDGE;
 		set_iface(&rule.in, bridge, false);
@@ -124,14 +128,81 @@ int cni_isolation_check(const struct cni_ipt_writer *writer, sa_family_t family,
 	return 0;
 }
 
-/* A bridge that is being made meanwhile gets its rules from an ADD, which makes this look again. */
+/* What GC took from a bridge that was gone when it looked. */
+struct taken {
+	char bridge[CNI_IPT_IFACE_LEN];
+	enum cni_isolation policy;
+};
+
+/* Of one family. */
+struct taking {
+	sa_family_t family;
+	struct taken *item; /* owned */
+	size_t n;
+};
+
+static bool is_gone(const char *bridge)
+{
+	return if_nametoindex(bridge) == 0 && errno == ENODEV;
+}
+
+static bool note_taken(struct taking *t, const char *bridge, enum cni_isolation policy)
+{
+	struct taken *item;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->item[i].policy == policy && strcmp(t->item[i].bridge, bridge) == 0)
+			return true;
+	item = reallocarray(t->item, t->n + 1, sizeof(*item));
+	if (!item)
+		return false;
+	t->item = item;
+	item = &t->item[t->n++];
+	snprintf(item->bridge, sizeof(item->bridge), "%s", bridge);
+	item->policy = policy;
+	return true;
+}
+
+/* Without memory a rule stays for the next GC. */
 static bool is_left_over(const struct cni_ipt_rule *rule, void *ctx)
 {
 	const char *bridge = *rule->in.name ? rule->in.name : rule->out.name;
 
-	(void)ctx;
-	return !rule->foreign && *bridge && strncmp(rule->comment, COMMENT, strlen(COMMENT)) == 0 &&
-	       if_nametoindex(bridge) == 0 && errno == ENODEV;
+	if (rule->foreign || !*bridge || strncmp(rule->comment, COMMENT, strlen(COMMENT)) != 0 ||
+	    !is_gone(bridge))
+		return false;
+	if (strcmp(rule->comment, COMMENT_ISOLATED) == 0)
+		return note_taken(ctx, bridge, CNI_ISOLATION_ISOLATED);
+	if (strcmp(rule->comment, COMMENT_SAME_BRIDGE) == 0)
+		return note_taken(ctx, bridge, CNI_ISOLATION_SAME_BRIDGE);
+	return true;
+}
+
+/*
+ * A bridge that is being made meanwhile gets its rules from an ADD, which makes the transaction look
+ * again; but an ADD that found all of its rules has written nothing that could be noticed.
+ */
+static int put_back(struct cni_ipt *tx, const struct taking *t, struct cni_error *err)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (if_nametoindex(t->item[i].bridge) != 0)
+			cni_isolation_note(tx, t->family, t->item[i].bridge, t->item[i].policy);
+	return cni_ipt_commit(tx, err);
+}
+
+static int sweep(const struct cni_ipt_writer *writer, sa_family_t family, struct cni_error *err)
+{
+	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
+	struct taking t = { .family = family };
+	int r, back;
+
+	cni_ipt_on(&tx, family, TABLE);
+	cni_ipt_delete_if(&tx, STAGE_1, is_left_over, &t);
+	cni_ipt_delete_if(&tx, STAGE_2, is_left_over, &t);
+	r = cni_ipt_commit(&tx, err);
+	back = put_back(&tx, &t, err);
+	free(t.item);
+	return r < 0 ? r : back;
 }
 
 int cni_isolation_gc(struct cni_error *err)
@@ -140,17 +211,12 @@ int cni_isolation_gc(struct cni_error *err)
 	int first = 0;
 
 	for (const struct cni_ipt_writer *const *w = cni_ipt_writers; *w; w++) {
-		cni_auto(ipt) struct cni_ipt tx = { .writer = *w };
-		int r;
-
 		for (size_t i = 0; i < CNI_ARRAY_SIZE(families); i++) {
-			cni_ipt_on(&tx, families[i], TABLE);
-			cni_ipt_delete_if(&tx, STAGE_1, is_left_over, NULL);
-			cni_ipt_delete_if(&tx, STAGE_2, is_left_over, NULL);
+			int r = sweep(*w, families[i], err);
+
+			if (r < 0 && first == 0)
+				first = r;
 		}
-		r = cni_ipt_commit(&tx, err);
-		if (r < 0 && first == 0)
-			first = r;
 	}
 	return first;
 }

@@ -15,6 +15,9 @@ enum cni_isolation {
 	CNI_ISOLATION_ISOLATED, /**< nor from the same one, where bridges pass through iptables */
 };
 
+/** What leads from FORWARD to isolation; nothing that accepts may come before it. */
+extern const struct cni_ipt_rule cni_isolation_hook;
+
 /**
  * Note in a transaction the isolation of a bridge in one family. Never loosens what is there: another
  * network may use the same bridge.

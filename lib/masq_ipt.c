@@ -14,6 +14,7 @@
 #include "netns.h"
 #include "nl_addr.h"
 #include "nl_link.h"
+#include "result.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,29 +88,52 @@ static int ipt_add(const struct cni_args *args, const struct cni_result *res, bo
 /* ---- DEL ---- */
 
 /* The container's addresses that are not the interface's: none if its namespace is gone. */
-static int list_others(const struct cni_args *args, sa_family_t family, struct cni_addr_list *ret)
+static int list_others(const struct cni_args *args, sa_family_t family, struct cni_addr_list *ret,
+		       struct cni_error *err)
 {
 	cni_auto(nl) struct cni_nl sbox = CNI_NL_INIT;
-	struct cni_error ignored = { 0 };
 	cni_auto(fd) int netns = -1;
+	struct cni_error why = { 0 };
 	struct cni_link link;
 	int r;
 
-	if (!*args->netns || cni_netns_open(args->netns, &netns, &ignored) < 0)
+	if (!*args->netns)
 		return 0;
-	r = cni_nl_open(&sbox, netns, &ignored);
-	if (r < 0)
-		return r;
-	r = cni_link_get(&sbox, args->ifname, &link);
-	if (r < 0 && r != -ENODEV)
-		return r;
-	return cni_addr_list_others(&sbox, r < 0 ? 0 : link.index, family, ret);
+	r = cni_netns_open(args->netns, &netns, &why);
+	if (cni_netns_is_gone(r))
+		return 0;
+	if (r == 0)
+		r = cni_nl_open(&sbox, netns, &why);
+	if (r == 0)
+		r = cni_link_get(&sbox, args->ifname, &link);
+	if (r == 0 || r == -ENODEV)
+		r = cni_addr_list_others(&sbox, r < 0 ? 0 : link.index, family, ret);
+	if (r < 0 && why.set && err && !err->set)
+		*err = why;
+	return r < 0 ? cni_fail(err, CNI_E_INTERNAL, -r, "list addresses in %s", args->netns) : 0;
 }
 
 struct ours {
-	const char *chain;
+	const char *chain, *ifname;
+	const struct cni_result *prev;
 	const struct cni_addr_list *keep;
 };
+
+/* Whether prevResult says that the interface got the address; another one may carry it, too. */
+static bool is_named(const struct cni_result *prev, const char *ifname, const struct cni_ip *ip)
+{
+	for (size_t i = 0; i < prev->n_ips; i++) {
+		int at = prev->ips[i].iface;
+		const char *name = at >= 0 && (size_t)at < prev->n_ifaces ? prev->ifaces[at].name
+									  : NULL;
+
+		if (name && strcmp(name, ifname) != 0)
+			continue;
+		if (cni_ip_cmp(&prev->ips[i].address.ip, ip) == 0)
+			return true;
+	}
+	return false;
+}
 
 static bool is_ours(const struct cni_ipt_rule *rule, void *ctx)
 {
@@ -117,7 +141,9 @@ static bool is_ours(const struct cni_ipt_rule *rule, void *ctx)
 
 	if (strcmp(rule->chain, o->chain) != 0)
 		return false;
-	for (size_t i = 0; i < o->keep->n && !rule->foreign; i++)
+	if (rule->foreign || is_named(o->prev, o->ifname, &rule->source.prefix.ip))
+		return true;
+	for (size_t i = 0; i < o->keep->n; i++)
 		if (cni_ip_cmp(&rule->source.prefix.ip, &o->keep->item[i].ip) == 0)
 			return false;
 	return true;
@@ -135,15 +161,17 @@ static int remove_from(const struct cni_args *args, const struct cni_ipt_writer 
 {
 	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
 	cni_auto(addrs) struct cni_addr_list keep = { 0 };
-	struct ours ours = { .chain = chain, .keep = &keep };
+	cni_auto(result) struct cni_result prev = { 0 };
+	struct ours ours = { .chain = chain, .ifname = args->ifname, .prev = &prev, .keep = &keep };
 	int r;
 
 	r = cni_ipt_each(writer, family, TABLE, chain, ignore, NULL, err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	r = list_others(args, family, &keep);
+	r = list_others(args, family, &keep, err);
 	if (r < 0)
-		return cni_fail(err, CNI_E_INTERNAL, -r, "list addresses in %s", args->netns);
+		return r;
+	(void)!cni_conf_prev_result(args, &prev, NULL);
 	cni_ipt_on(&tx, family, TABLE);
 	cni_ipt_delete_if(&tx, POSTROUTING, is_ours, &ours);
 	cni_ipt_chain_drop(&tx, chain);
@@ -169,17 +197,22 @@ static int ipt_del(const struct cni_args *args, struct cni_error *err)
 
 /* ---- GC ---- */
 
+/* Chains that one transaction removes at most: a batch has its size. */
+#define STALE_MAX 1000
+
 /* What GC goes by: the network's comment, and the chains of containers that are to stay. */
 struct survey {
 	char comment[CNI_IPT_COMMENT_LEN]; /* up to the container */
 	char (*keep)[CNI_CHAIN_NAME_LEN]; /* owned, sorted */
 	size_t n_keep;
-	struct cni_ipt *tx;
+	char (*stale)[CNI_CHAIN_NAME_LEN]; /* owned, sorted; chains that this transaction removes */
+	size_t n_stale;
 };
 
 static inline void cni_auto_survey(struct survey *s)
 {
 	free(s->keep);
+	free(s->stale);
 }
 
 static int compare(const void *a, const void *b)
@@ -195,7 +228,8 @@ static int list_kept(const struct cni_args *args, struct survey *s)
 	while (cni_conf_next_valid(args, &at, &valid))
 		n++;
 	s->keep = calloc(n + 1, sizeof(*s->keep));
-	if (!s->keep)
+	s->stale = calloc(STALE_MAX, sizeof(*s->stale));
+	if (!s->keep || !s->stale)
 		return -ENOMEM;
 	for (at = 0; cni_conf_next_valid(args, &at, &valid); s->n_keep++) {
 		int r = cni_chain_name("", args->name, valid.containerid, s->keep[s->n_keep]);
@@ -217,27 +251,52 @@ static bool is_stale(const struct cni_ipt_rule *rule, void *ctx)
 	       !bsearch(rule->chain, s->keep, s->n_keep, sizeof(*s->keep), compare);
 }
 
-static void drop_if_stale(const struct cni_ipt_rule *rule, void *ctx)
+static void note_stale(const struct cni_ipt_rule *rule, void *ctx)
 {
 	struct survey *s = ctx;
 
-	if (is_stale(rule, s))
-		cni_ipt_chain_drop(s->tx, rule->chain);
+	if (s->n_stale < STALE_MAX && is_stale(rule, s))
+		memcpy(s->stale[s->n_stale++], rule->chain, CNI_CHAIN_NAME_LEN);
+}
+
+static bool leads_to_stale(const struct cni_ipt_rule *rule, void *ctx)
+{
+	struct survey *s = ctx;
+
+	return is_stale(rule, s) &&
+	       bsearch(rule->chain, s->stale, s->n_stale, sizeof(*s->stale), compare);
+}
+
+/* @return 1 if there may be more; 0; negative errno */
+static int sweep_some(const struct cni_ipt_writer *writer, sa_family_t family, struct survey *s,
+		      struct cni_error *err)
+{
+	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
+	int r;
+
+	s->n_stale = 0;
+	r = cni_ipt_each(writer, family, TABLE, POSTROUTING, note_stale, s, err);
+	if (r < 0 || s->n_stale == 0)
+		return r == -ENOENT ? 0 : r;
+	qsort(s->stale, s->n_stale, sizeof(*s->stale), compare);
+	cni_ipt_on(&tx, family, TABLE);
+	cni_ipt_delete_if(&tx, POSTROUTING, leads_to_stale, s);
+	for (size_t i = 0; i < s->n_stale; i++)
+		if (i == 0 || strcmp(s->stale[i], s->stale[i - 1]) != 0)
+			cni_ipt_chain_drop(&tx, s->stale[i]);
+	r = cni_ipt_commit(&tx, err);
+	return r < 0 ? r : s->n_stale == STALE_MAX;
 }
 
 static int sweep(const struct cni_ipt_writer *writer, sa_family_t family, struct survey *s,
 		 struct cni_error *err)
 {
-	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
 	int r;
 
-	s->tx = &tx;
-	cni_ipt_on(&tx, family, TABLE);
-	cni_ipt_delete_if(&tx, POSTROUTING, is_stale, s);
-	r = cni_ipt_each(writer, family, TABLE, POSTROUTING, drop_if_stale, s, err);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	return tx.n > 1 ? cni_ipt_commit(&tx, err) : 0;
+	do
+		r = sweep_some(writer, family, s, err);
+	while (r > 0);
+	return r;
 }
 
 static int ipt_gc(const struct cni_args *args, struct cni_error *err)

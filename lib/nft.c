@@ -34,6 +34,8 @@ static void begin(struct cni_nft *nft, uint32_t generation)
 	struct nlmsghdr *h;
 
 	mnl_nlmsg_batch_reset(nft->batch);
+	if (!mnl_nlmsg_batch_is_empty(nft->batch)) /* it kept the message that did not fit */
+		mnl_nlmsg_batch_reset(nft->batch);
 	nft->full = false;
 	h = nftnl_batch_begin(mnl_nlmsg_batch_current(nft->batch), nft->seq++);
 	if (generation)
@@ -270,8 +272,10 @@ int cni_nft_commit(struct cni_nft *nft)
 	int r;
 
 	nft->failed = 0;
-	if (nft->full)
+	if (nft->full) {
+		begin(nft, 0);
 		return -EMSGSIZE;
+	}
 	nftnl_batch_end(mnl_nlmsg_batch_current(nft->batch), nft->seq++);
 	mnl_nlmsg_batch_next(nft->batch);
 	r = (int)mnl_socket_sendto(nft->sk, mnl_nlmsg_batch_head(nft->batch),
@@ -290,6 +294,16 @@ struct answer {
 	int result;
 };
 
+/* How a dump ended: it may fail after its first messages, too. */
+static int dump_result(const struct nlmsghdr *h)
+{
+	int result = 0;
+
+	if (mnl_nlmsg_get_payload_len(h) >= sizeof(result))
+		memcpy(&result, mnl_nlmsg_get_payload(h), sizeof(result));
+	return result < 0 ? result : 0;
+}
+
 static void take_answer(struct answer *a, const struct nlmsghdr *h)
 {
 	if (h->nlmsg_seq != a->seq)
@@ -299,6 +313,8 @@ static void take_answer(struct answer *a, const struct nlmsghdr *h)
 		  !(h->nlmsg_flags & NLM_F_MULTI);
 	if (h->nlmsg_type == NLMSG_ERROR)
 		a->result = ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+	else if (h->nlmsg_type == NLMSG_DONE && a->result == 0)
+		a->result = dump_result(h);
 	else if (h->nlmsg_type >= NLMSG_MIN_TYPE && a->result == 0)
 		a->result = a->fn(h, a->ctx);
 }
@@ -460,6 +476,16 @@ static int take_text(const struct nftnl_udata *attr, void *ctx)
 	return 0;
 }
 
+uint32_t cni_nft_udata_len(const void *udata, uint32_t len)
+{
+	const uint8_t *p = udata;
+	uint32_t at = 0;
+
+	while (len - at >= 2 && len - at - 2 >= p[at + 1])
+		at += 2U + p[at + 1];
+	return at;
+}
+
 static struct texts texts_of(const struct nftnl_rule *rule)
 {
 	struct texts t = { "", "" };
@@ -467,7 +493,7 @@ static struct texts texts_of(const struct nftnl_rule *rule)
 	const void *udata = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &len);
 
 	if (udata)
-		(void)nftnl_udata_parse(udata, len, take_text, &t);
+		(void)nftnl_udata_parse(udata, cni_nft_udata_len(udata, len), take_text, &t);
 	return t;
 }
 

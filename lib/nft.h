@@ -116,6 +116,13 @@ int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, c
 		      int (*fn)(const struct nftnl_rule *rule, void *ctx),
 		      void *ctx) cni_must_check;
 
+/**
+ * User data is a list of attributes, which the kernel does not look at: anybody's may be cut or false.
+ * @param udata  of @p len bytes
+ * @return how many bytes at its beginning are whole attributes, which libnftnl can walk over
+ */
+uint32_t cni_nft_udata_len(const void *udata, uint32_t len);
+
 /** @return the comment that nft shows; "" if the rule has none; lives as long as the rule */
 const char *cni_nft_comment(const struct nftnl_rule *rule);
 

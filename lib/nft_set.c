@@ -173,7 +173,7 @@ static int on_elem(struct nftnl_set_elem *e, void *ctx)
 	len = 0;
 	data = nftnl_set_elem_get(e, NFTNL_SET_ELEM_USERDATA, &len);
 	if (data)
-		(void)nftnl_udata_parse(data, len, take_text, &elem);
+		(void)nftnl_udata_parse(data, cni_nft_udata_len(data, len), take_text, &elem);
 	each->fn(&elem, each->ctx);
 	each->n++;
 	return 0;

@@ -201,7 +201,7 @@ static int firewall_iptables_add(const struct cni_args *args, const struct firew
 	struct cni_error ignored = { 0 };
 	int r;
 
-	r = cni_forward_own(&f, args);
+	r = cni_forward_own(&f, args, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < CNI_ARRAY_SIZE(families); i++)
@@ -221,7 +221,7 @@ static int firewall_iptables_check(const struct cni_args *args, const struct fir
 				 .res = prev };
 	int r;
 
-	r = cni_forward_own(&f, args);
+	r = cni_forward_own(&f, args, err);
 	for (size_t i = 0; i < CNI_ARRAY_SIZE(families) && r == 0; i++)
 		r = cni_forward_check(cni_ipt_host(), families[i], &f, err);
 	return r;

@@ -203,6 +203,21 @@ START_TEST(gc_removes_what_no_valid_attachment_of_the_network_owns)
 }
 END_TEST
 
+/* More than one transaction holds. */
+START_TEST(gc_removes_any_number_of_rules)
+{
+	call_ok(on(KIND_NFT, "ADD", "ctr1", net1));
+	sh("{ echo '*filter'; iptables-nft-save -t filter | grep -- '-A CNI-FORWARD.*10.1.0.2' | "
+	   "awk '{ for (i = 0; i < 6000; i++) { rule = $0; "
+	   "sub(/10.1.0.2/, \"10.9.\" int(i / 250) \".\" i %% 250, rule); print rule } }'; "
+	   "echo COMMIT; } | iptables-nft-restore --noflush");
+	ck_assert(has(KIND_NFT, "-d 10.9.23.249/32 "));
+	call_ok(on(KIND_NFT, "GC", "", NET("net1", VALID(""))));
+	assert_no_trace_of(KIND_NFT, "10.9.");
+	assert_no_trace_of(KIND_NFT, "10.1.0.2");
+}
+END_TEST
+
 START_TEST(gc_removes_the_isolation_of_bridges_that_are_gone)
 {
 	const char *before;
@@ -219,6 +234,21 @@ START_TEST(gc_removes_the_isolation_of_bridges_that_are_gone)
 	sh("ip link del br2");
 	call_ok(on(_i, "GC", "", NET("net1", VALID(CTR1_ETH0))));
 	assert_same(before, filter_rules(_i));
+}
+END_TEST
+
+/* Somebody took the jump to CNI-FORWARD away: it comes back behind the one to isolation. */
+START_TEST(isolation_stays_in_front)
+{
+	const char *list = fmt("/usr/sbin/xtables-%s-multi iptables -S FORWARD", kind_names[_i]);
+	const char *before;
+
+	call_ok(on(_i, "ADD", "ctr1", NET("net1", ",'ingressPolicy':'isolated'" PREV_1)));
+	before = sh("%s", list);
+	sh("/usr/sbin/xtables-%s-multi iptables -D FORWARD 2", kind_names[_i]);
+	ck_assert_str_ne(sh("%s", list), before);
+	call_ok(on(_i, "ADD", "ctr2", NET("net2", PREV_2)));
+	assert_same(before, sh("%s", list));
 }
 END_TEST
 
@@ -455,7 +485,9 @@ int main(void)
 	tcase_add_loop_test(tc, del_succeeds_after_a_flush_and_add_brings_all_back, 0, KINDS);
 	tcase_add_loop_test(tc, names_of_any_length_and_form_are_told_apart, 0, KINDS);
 	tcase_add_loop_test(tc, gc_removes_what_no_valid_attachment_of_the_network_owns, 0, KINDS);
+	tcase_add_test(tc, gc_removes_any_number_of_rules);
 	tcase_add_loop_test(tc, gc_removes_the_isolation_of_bridges_that_are_gone, 0, KINDS);
+	tcase_add_loop_test(tc, isolation_stays_in_front, 0, KINDS);
 	tcase_add_loop_test(tc, check_says_what_is_missing_and_changes_nothing, 0, KINDS);
 	tcase_add_loop_test(tc, status_says_whether_the_backend_can_be_used, 0, KINDS);
 	tcase_add_test(tc, status_is_50_where_the_kernel_has_no_nf_tables);

@@ -6,10 +6,12 @@
 #include "same_world.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define BUS "/run/dbus/system_bus_socket"
@@ -23,13 +25,14 @@
 #define BOTH "10.1.0.2/32 fd01::2/128"
 
 static const char net1[] = NET(PREV_1);
+static pid_t bus, firewalld;
 
 /* A daemon that ends with the test. */
-static void start(const char *command)
+static pid_t start(const char *command)
 {
-	pid_t parent = getpid();
+	pid_t parent = getpid(), pid = fork();
 
-	if (fork() == 0) {
+	if (pid == 0) {
 		int log = open("/run/daemons.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
 
 		dup2(log, STDOUT_FILENO);
@@ -38,11 +41,12 @@ static void start(const char *command)
 			execl("/bin/sh", "sh", "-c", fmt("exec %s", command), NULL);
 		_exit(127);
 	}
+	return pid;
 }
 
 static void start_bus(void)
 {
-	start("dbus-daemon --system --nofork --nopidfile");
+	bus = start("dbus-daemon --system --nofork --nopidfile");
 	sh("timeout 60 sh -c 'until test -S " BUS "; do sleep 0.02; done'");
 }
 
@@ -59,7 +63,7 @@ static void setup_firewalld(void)
 {
 	setup();
 	start_bus();
-	start("firewalld --nofork --nopid");
+	firewalld = start("firewalld --nofork --nopid");
 	sh("timeout 60 sh -c 'until firewall-cmd --state; do sleep 0.05; done' 2>&1 || "
 	   "{ cat /run/daemons.log /var/log/firewalld; false; }");
 }
@@ -158,6 +162,46 @@ START_TEST(a_failed_add_leaves_no_address)
 		   "failed to add the address fd01::2/128 to trusted zone: ZONE_CONFLICT");
 	ck_assert_str_eq(sources("trusted"), "");
 	ck_assert_str_eq(sources("public"), "fd01::2/128");
+	ck_assert_str_eq(records(), "");
+}
+END_TEST
+
+START_TEST(a_failed_add_leaves_the_record_of_who_has_the_address)
+{
+	call_ok(ours("ADD", "ctr1", NET(PREV("10.1.0.2", "fd01::3"))));
+	sh("firewall-cmd --zone public --add-source fd01::2/128");
+	call_fails(ours("ADD", "ctr2", net1), 999, "ZONE_CONFLICT");
+	ck_assert_str_eq(records(), "10.1.0.2 fd01::3");
+	call_ok(ours("DEL", "ctr2", NET("")));
+	ck_assert_str_eq(sources("trusted"), "10.1.0.2/32 fd01::3/128");
+	call_ok(ours("DEL", "ctr1", NET("")));
+	ck_assert_str_eq(sources("trusted"), "");
+}
+END_TEST
+
+/* The bus dies when a record was written, and firewalld has not answered. */
+START_TEST(an_add_that_is_not_answered_leaves_its_record)
+{
+	pid_t killer;
+
+	ck_assert_int_eq(kill(firewalld, SIGSTOP), 0);
+	killer = fork();
+	if (killer == 0) {
+		for (int i = 0; i < 6000 && access("/run/cni/firewalld/10.1.0.2", F_OK) < 0; i++)
+			(void)poll(NULL, 0, 10);
+		_exit(kill(bus, SIGKILL) < 0);
+	}
+	call_fails(ours("ADD", "ctr1", net1), 999, "addSource");
+	ck_assert_int_eq(waitpid(killer, NULL, 0), killer);
+	ck_assert_str_eq(records(), "10.1.0.2");
+}
+END_TEST
+
+START_TEST(del_finds_an_address_that_prev_result_does_not_name)
+{
+	call_ok(ours("ADD", "ctr1", net1));
+	call_ok(ours("DEL", "ctr1", NET(PREV_2)));
+	ck_assert_str_eq(sources("trusted"), "");
 	ck_assert_str_eq(records(), "");
 }
 END_TEST
@@ -328,6 +372,9 @@ int main(void)
 	tcase_add_test(runs, a_late_del_leaves_the_new_owners_addresses);
 	tcase_add_test(runs, gc_removes_what_no_valid_attachment_owns);
 	tcase_add_test(runs, a_failed_add_leaves_no_address);
+	tcase_add_test(runs, a_failed_add_leaves_the_record_of_who_has_the_address);
+	tcase_add_test(runs, an_add_that_is_not_answered_leaves_its_record);
+	tcase_add_test(runs, del_finds_an_address_that_prev_result_does_not_name);
 	tcase_add_test(runs, isolation_is_by_iptables_here_too);
 	if (newest)
 		tcase_add_test(runs, the_programs_can_be_exchanged);

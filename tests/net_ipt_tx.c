@@ -3,10 +3,12 @@
  * same tables, under the lock; and which kind is chosen.
  */
 #include "ipt.h"
+#include "nft.h"
 #include "world.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -85,6 +87,51 @@ START_TEST(what_is_deleted_can_be_added_anew_in_one_go)
 	commit(&tx);
 	ck_assert_str_eq(rules(k, "FORWARD"), "-A FORWARD -j ACCEPT\n"
 					      "-A FORWARD -m comment --comment x -j RETURN");
+}
+END_TEST
+
+/* Somebody claims the rule while it is being decided about. */
+static bool is_unclaimed(const struct cni_ipt_rule *rule, void *ctx)
+{
+	bool *claimed = ctx;
+	struct cni_ipt tx = begin(&kinds[0]);
+
+	if (strcmp(rule->comment, "claim") == 0)
+		*claimed = true;
+	if (*claimed)
+		return false;
+	cni_ipt_insert(&tx, "FORWARD", MARKED("claim"));
+	commit(&tx);
+	return true;
+}
+
+START_TEST(what_is_decided_by_reading_is_decided_anew_after_a_change)
+{
+	struct cni_ipt tx = begin(&kinds[0]);
+	bool claimed = false;
+
+	sh("iptables-nft -A FORWARD -m comment --comment x -j RETURN");
+	cni_ipt_delete_if(&tx, "FORWARD", is_unclaimed, &claimed);
+	commit(&tx);
+	ck_assert_str_eq(rules(&kinds[0], "FORWARD"),
+			 "-A FORWARD -m comment --comment claim -j RETURN\n"
+			 "-A FORWARD -m comment --comment x -j RETURN");
+}
+END_TEST
+
+START_TEST(a_batch_that_overflowed_is_forgotten)
+{
+	cni_auto(nft) struct cni_nft nft = { 0 };
+
+	ck_assert_int_eq(cni_nft_open(&nft), 0);
+	for (int i = 0; i < 40000; i++)
+		cni_nft_table(&nft, NFPROTO_IPV4, "overflow", "");
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(cni_nft_commit(&nft), i == 0 ? -EMSGSIZE : 0);
+		cni_nft_table(&nft, NFPROTO_IPV4, "fits", "");
+	}
+	ck_assert_int_eq(cni_nft_commit(&nft), 0);
+	ck_assert_str_eq(sh("nft list tables"), "table ip fits");
 }
 END_TEST
 
@@ -445,6 +492,8 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, a_rule_is_there_once_however_often_it_is_added, 0, N(kinds));
 	tcase_add_loop_test(tc, what_is_deleted_can_be_added_anew_in_one_go, 0, N(kinds));
+	tcase_add_test(tc, a_batch_that_overflowed_is_forgotten);
+	tcase_add_test(tc, what_is_decided_by_reading_is_decided_anew_after_a_change);
 	tcase_add_loop_test(tc, a_chain_in_use_stays_whole_and_goes_with_the_last_jump, 0,
 			    N(kinds));
 	tcase_add_loop_test(tc, nothing_of_a_failed_transaction_happens, 0, N(kinds));

@@ -169,6 +169,33 @@ START_TEST(del_removes_the_rules_whatever_happened)
 }
 END_TEST
 
+START_TEST(del_removes_the_rules_of_an_address_that_another_link_carries_too)
+{
+	host_has(kinds[0]);
+	ask("ADD", NULL, "eth0", config);
+	sh("ip netns exec c1 ip addr add 10.88.0.2/32 dev lo");
+	ask("DEL", NULL, "eth0",
+	    NET(MASQ ",\"prevResult\":{\"cniVersion\":\"1.0.0\",\"ips\":"
+		     "[{\"address\":\"10.88.0.2/24\"}]}"));
+	ck_assert_str_eq(left(), "");
+}
+END_TEST
+
+/* The error is told, and the rules stay for the next DEL. */
+START_TEST(a_namespace_that_cannot_be_looked_into_is_not_gone)
+{
+	struct call c = { .command = "DEL", .netns = "/run/loop", .config = config };
+
+	host_has(kinds[0]);
+	ask("ADD", NULL, "eth0", config);
+	sh("ln -s loop /run/loop");
+	call_fails(c, 999, "/run/loop");
+	ck_assert_str_eq(jumps(), "10.88.0.2/32");
+	ask("DEL", NULL, "eth0", config);
+	ck_assert_str_eq(left(), "");
+}
+END_TEST
+
 START_TEST(gc_removes_the_rules_of_containers_that_are_not_valid)
 {
 	static const char gc[] = NET_OF("1.1.0",
@@ -291,6 +318,8 @@ int main(void)
 			    2);
 	tcase_add_loop_test(tc, two_interfaces_on_one_network_do_not_disturb_each_other, 0, 2);
 	tcase_add_loop_test(tc, del_removes_the_rules_whatever_happened, 0, 2);
+	tcase_add_test(tc, del_removes_the_rules_of_an_address_that_another_link_carries_too);
+	tcase_add_test(tc, a_namespace_that_cannot_be_looked_into_is_not_gone);
 	tcase_add_loop_test(tc, gc_removes_the_rules_of_containers_that_are_not_valid, 0, 2);
 	tcase_add_loop_test(tc, random_fully_is_asked_for_by_a_key, 0, 2);
 	tcase_add_test(tc, the_default_is_the_iptables_that_the_host_has);
