@@ -264,12 +264,14 @@ static int portmap_forward(struct portmap_conf *c, struct cni_error *err)
 	if (r < 0)
 		return r;
 	c->hp.again = r > 0;
-	if (!c->hp.again)
+	/* Before the rules are written: a writer that fails may have written a part of them. */
+	if (!c->hp.again) {
 		cni_undo_push(&undo, portmap_undo_claim, c);
+		cni_undo_push(&undo, portmap_undo_rules, c);
+	}
 	r = c->ops->add(&c->hp, err);
 	if (r < 0)
 		return r;
-	cni_undo_push(&undo, portmap_undo_rules, c);
 	r = cni_hostport_enable_localhost(&c->hp, err);
 	if (r < 0)
 		return r;
