@@ -32,10 +32,8 @@ struct portmap_conf {
 };
 #define PORTMAP_CONF_INIT                    \
 	{                                    \
-		.snat = true, .mark_bit = -1 \
+		.snat = true, .mark_bit = 13 \
 	}
-
-#define DEFAULT_MARK_BIT 13
 
 static void cni_auto_portmap(struct portmap_conf *c)
 {
@@ -117,16 +115,21 @@ static int portmap_choose_backend(struct portmap_conf *c, struct cni_error *err)
 	return portmap_check_backend(c, err);
 }
 
+static bool portmap_has_mark_bit(const struct cni_args *args)
+{
+	const json_t *given = json_object_get(args->conf, "markMasqBit");
+
+	return given && !json_is_null(given);
+}
+
 /* The checks, in the Go plugin's order: the first complaint is the same one. */
 static int portmap_check_values(const struct cni_args *args, struct portmap_conf *c,
 				struct cni_error *err)
 {
 	int r;
 
-	if (c->mark_bit != -1 && c->set_mark_chain)
+	if (portmap_has_mark_bit(args) && c->set_mark_chain)
 		return cni_invalid(err, "Cannot specify externalSetMarkChain and markMasqBit");
-	if (c->mark_bit == -1)
-		c->mark_bit = DEFAULT_MARK_BIT;
 	if (c->mark_bit < 0 || c->mark_bit > 31)
 		return cni_invalid(err, "MasqMarkBit must be between 0 and 31");
 	if (c->set_mark_chain &&
