@@ -197,8 +197,20 @@ static bool portmap_is_remembered(uint8_t protocol)
 	return protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
-/* `gone`: flows to the container are to be forgotten; else those that miss it. */
-static void portmap_forget_flows(const struct cni_hostport *hp, bool gone)
+/* Whether flows of a port are none of ours: somebody else has it, or may have it by now. */
+static bool portmap_is_of_others(const struct cni_hostport *hp, const struct cni_mapping *m,
+				 int family, bool gone, bool shared)
+{
+	bool known = hp->ip[family].ip.family != AF_UNSPEC;
+
+	return (gone ? !known : shared) && cni_claim_others_have(hp, m, family);
+}
+
+/*
+ * `gone`: flows to the container are to be forgotten; else those that miss it. `shared`: there may be
+ * others who have the same port, and keep it.
+ */
+static void portmap_forget_flows(const struct cni_hostport *hp, bool gone, bool shared)
 {
 	for (size_t i = 0; i < hp->mappings.n; i++) {
 		const struct cni_mapping *m = &hp->mappings.item[i];
@@ -214,7 +226,8 @@ static void portmap_forget_flows(const struct cni_hostport *hp, bool gone)
 
 			flows.to.family = cni_hostport_af(f);
 			if (cni_mapping_applies(m, flows.to.family) &&
-			    (gone || flows.container.family != AF_UNSPEC))
+			    (gone || flows.container.family != AF_UNSPEC) &&
+			    !portmap_is_of_others(hp, m, f, gone, shared))
 				portmap_forget(&flows);
 		}
 	}
@@ -278,7 +291,7 @@ static int portmap_forward(struct portmap_conf *c, struct cni_error *err)
 	r = cni_hostport_enable_localhost(&c->hp, err);
 	if (r < 0)
 		return r;
-	portmap_forget_flows(&c->hp, false);
+	portmap_forget_flows(&c->hp, false, c->allow_conflicts);
 	cni_undo_disarm(&undo);
 	return 0;
 }
@@ -328,7 +341,7 @@ static int portmap_del(const struct cni_args *args, struct cni_error *err)
 	r = cni_claim_drop(&c.hp, err);
 	result = result < 0 ? result : r;
 	if (c.hp.mappings.n)
-		portmap_forget_flows(&c.hp, true);
+		portmap_forget_flows(&c.hp, true, false);
 	else
 		portmap_forget_container(&c.hp);
 	return result;
