@@ -6,7 +6,7 @@
  *
  *   any   ports that somebody has at every address
  *   one   addresses' ports that somebody has
- *   some  ports that are in "one", at whatever address
+ *   some  ports that are in "one", at whatever address; one too many costs a look, one missing a port
  *
  * Taking a port asks for it among the other kind's, and adds it exclusively to its own. Only when that
  * fails are the sets read, to find out why.
