@@ -25,6 +25,9 @@
 /* Deleted in one pass; what is left is found by the next one. */
 #define DELETE_MAX 256
 
+/* New flows may come as fast as old ones are deleted. */
+#define FORGET_TIMEOUT_MS 3000
+
 /* One direction of a flow. */
 struct tuple {
 	struct cni_ip src, dst;
@@ -36,6 +39,8 @@ struct tuple {
 struct pass {
 	const struct cni_flows *want;
 	struct cni_nl *route; /* for asking whose address that is */
+	struct cni_ip asked; /* for last; most flows of a port go to one address */
+	bool asked_is_local;
 	char *buf; /* DELETE_MAX messages of MESSAGE_MAX bytes, one after the other */
 	size_t used;
 	unsigned int n;
@@ -110,7 +115,11 @@ static bool is_local(struct pass *p, const struct cni_ip *ip)
 {
 	struct cni_route_hit hit;
 
-	return cni_route_get(p->route, ip, &hit) == 0 && hit.local;
+	if (p->asked.family == AF_UNSPEC || cni_ip_cmp(&p->asked, ip) != 0) {
+		p->asked_is_local = cni_route_get(p->route, ip, &hit) == 0 && hit.local;
+		p->asked = *ip;
+	}
+	return p->asked_is_local;
 }
 
 static bool is_wanted(struct pass *p, const struct tuple *orig, const struct tuple *reply,
@@ -246,7 +255,9 @@ int cni_conntrack_forget(const struct cni_flows *flows)
 	cni_auto(free) char *buf = calloc(DELETE_MAX, MESSAGE_MAX);
 	cni_auto(nl) struct cni_nl route = CNI_NL_INIT;
 	struct pass p = { .want = flows, .route = &route, .buf = buf };
-	int r, passes = 16;
+	long deadline = cni_nl_deadline(FORGET_TIMEOUT_MS);
+	bool again;
+	int r;
 
 	if (!sk || mnl_socket_bind(sk, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
@@ -256,11 +267,13 @@ int cni_conntrack_forget(const struct cni_flows *flows)
 	do {
 		if (r == 0)
 			r = dump(sk, &p);
-		if (r == -EINTR) /* some were missed: they are met by the next pass */
-			r = 0;
-		if (r == 0)
+		again = p.n == DELETE_MAX ||
+			r == -EINTR; /* some were missed: met by the next pass */
+		if (r == 0 || r == -EINTR)
 			r = delete_found(sk, &p);
-	} while (r == 0 && p.n == DELETE_MAX && passes-- > 0);
+		if (r == 0 && again && cni_nl_deadline(0) >= deadline)
+			r = -EAGAIN;
+	} while (r == 0 && again);
 	/* nfnetlink's answer for a subsystem that is not there. */
 	return r == -EINVAL || r == -EOPNOTSUPP ? 0 : r;
 }

@@ -25,8 +25,8 @@ struct cni_flows {
  * Forget flows, in the caller's namespace. The kernel picks those of the protocol and port, so that no
  * table is sent; each is looked at before it is deleted.
  *
- * @return 0, also if the kernel has no connection tracking, or there is nothing to forget; negative
- *         errno
+ * @return 0, also if the kernel has no connection tracking, or there is nothing to forget; -EAGAIN if
+ *         some were left after 3 seconds; other negative errno
  * @see linux/netfilter/nfnetlink_conntrack.h
  */
 int cni_conntrack_forget(const struct cni_flows *flows) cni_must_check;

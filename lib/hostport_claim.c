@@ -6,23 +6,20 @@
  *
  *   any   ports that somebody has at every address
  *   one   addresses' ports that somebody has
- *   some  ports that are in "one", at whatever address
+ *   some  ports that are in "one", at whatever address; one too many costs a look, one missing a port
  *
  * Taking a port asks for it among the other kind's, and adds it exclusively to its own. Only when that
  * fails are the sets read, to find out why.
  */
 #include "hostport_claim.h"
-#include "names.h"
+#include "hostport_who.h"
 #include "nft_set.h"
 #include "owners.h"
-#include "sha512.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 
 #define TABLE "cni_hostport_owners"
 #define TRIES 100
@@ -67,6 +64,14 @@ static bool is_repeated(const struct cni_hostport *hp, size_t i, int family)
 	return false;
 }
 
+/* A family that the container has no address of is left to others; DEL may not know: then both count. */
+static bool is_claimed(const struct cni_hostport *hp, int family)
+{
+	return hp->ip[family].ip.family != AF_UNSPEC ||
+	       (hp->ip[CNI_HOSTPORT_V4].ip.family == AF_UNSPEC &&
+		hp->ip[CNI_HOSTPORT_V6].ip.family == AF_UNSPEC);
+}
+
 /* Call `fn` for each mapping and family that is to be claimed. */
 static int each_claim(const struct cni_hostport *hp,
 		      int (*fn)(const struct cni_mapping *m, int family, void *ctx), void *ctx)
@@ -75,7 +80,8 @@ static int each_claim(const struct cni_hostport *hp,
 
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++)
 		for (size_t i = 0; i < hp->mappings.n && r == 0; i++)
-			if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(f)) &&
+			if (is_claimed(hp, f) &&
+			    cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(f)) &&
 			    !is_repeated(hp, i, f))
 				r = fn(&hp->mappings.item[i], f, ctx);
 	return r;
@@ -97,112 +103,9 @@ static unsigned int count_claims(const struct cni_hostport *hp)
 	return n;
 }
 
-/* ---- who ---- */
-
-/*
- * "<owner>,<chain>,<hash of the container's id>,<number of its elements>": what has to be compared, in
- * fixed columns.
- */
-#define CHAIN_AT CNI_OWNER_LEN
-#define CONTAINER_AT (CHAIN_AT + CNI_CHAIN_NAME_LEN)
-#define CONTAINER_LEN 16
-#define COUNT_AT (CONTAINER_AT + CONTAINER_LEN + 1)
-#define WHO_LEN (COUNT_AT + 7)
-
-struct who {
-	char who[WHO_LEN];
-	char comment[CNI_COMMENT_LEN]; /* for people, and for the message about a conflict */
-};
-
-static int who_is(const struct cni_hostport *hp, struct who *ret)
-{
-	char owner[CNI_OWNER_LEN], chain[CNI_CHAIN_NAME_LEN], hash[CNI_SHA512_HEXLEN];
-	int r;
-
-	r = cni_owner(hp->net, hp->containerid, hp->ifname, owner);
-	if (r == 0)
-		r = cni_chain_name("DN-", hp->net, hp->containerid, chain);
-	cni_sha512_hex(hp->containerid, strlen(hp->containerid), hash);
-	if (r == 0) {
-		snprintf(ret->who, sizeof(ret->who), "%s,%s,%.*s,%06u", owner, chain, CONTAINER_LEN,
-			 hash, count_claims(hp) % 1000000);
-		snprintf(ret->comment, sizeof(ret->comment), "container %s, network %s",
-			 hp->containerid, hp->net);
-	}
-	return r;
-}
-
-static bool is_same_attachment(const char *who, const struct who *self)
-{
-	return strncmp(who, self->who, CNI_OWNER_LEN) == 0;
-}
-
-static bool is_same_container(const char *who, const struct who *self)
-{
-	return strlen(who) == WHO_LEN - 1 &&
-	       strncmp(who + CONTAINER_AT, self->who + CONTAINER_AT, CONTAINER_LEN) == 0;
-}
-
-/*
- * Between taking its ports and writing its rules an ADD holds a socket that has its owner's name, in the
- * abstract namespace: that is one for each network namespace, as the rules are, and ends with the process.
- */
-static socklen_t busy_name(const char *owner, struct sockaddr_un *ret)
-{
-	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	return (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 +
-	       (socklen_t)snprintf(ret->sun_path + 1, sizeof(ret->sun_path) - 1, "cni-hostport/%s",
-				   owner);
-}
-
-static int be_busy(const struct cni_hostport *hp)
-{
-	cni_auto(fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	char owner[CNI_OWNER_LEN];
-	struct sockaddr_un name;
-	socklen_t len;
-	int ret = -1;
-
-	if (fd < 0 || cni_owner(hp->net, hp->containerid, hp->ifname, owner) < 0)
-		return -1;
-	len = busy_name(owner, &name);
-	if (bind(fd, (struct sockaddr *)&name, len) == 0) {
-		ret = fd;
-		fd = -1;
-	}
-	return ret;
-}
-
-static bool is_busy(const char *owner)
-{
-	cni_auto(fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un name;
-	socklen_t len = busy_name(owner, &name);
-
-	return fd < 0 || connect(fd, (struct sockaddr *)&name, len) == 0;
-}
-
-/* Whether somebody's rules are there, or on their way. Who cannot be asked is taken to be alive. */
-static bool is_alive(const char *who)
-{
-	char owner[CNI_OWNER_LEN], chain[CNI_CHAIN_NAME_LEN];
-
-	if (strlen(who) != WHO_LEN - 1)
-		return false;
-	snprintf(owner, sizeof(owner), "%.*s", CNI_OWNER_LEN - 1, who);
-	snprintf(chain, sizeof(chain), "%.*s", CNI_CHAIN_NAME_LEN - 1, who + CHAIN_AT);
-	/* In this order: who is not at work any more has written what there is. */
-	if (is_busy(owner))
-		return true;
-	for (size_t i = 0; cni_hostport_backends[i]; i++)
-		if (cni_hostport_backends[i]->holds(owner, chain) != 0)
-			return true;
-	return false;
-}
-
 /* ---- elements ---- */
 
-static struct cni_nft_elem element(const struct cni_mapping *m, const struct who *self)
+static struct cni_nft_elem element(const struct cni_mapping *m, const struct cni_who *self)
 {
 	struct cni_nft_elem e = { .comment = self->comment, .owner = self->who };
 	uint16_t port = htons(m->host_port);
@@ -230,13 +133,11 @@ static const struct cni_nft_set *set_of(const struct cni_mapping *m, int family)
 
 /* ---- a transaction on the sets ---- */
 
-struct stale;
-
 struct job {
 	struct cni_nft nft;
 	const struct cni_hostport *hp;
-	const struct who *self;
-	const struct stale *stale;
+	const struct cni_who *self;
+	const struct cni_owners *valid; /* GC: whom to keep */
 	bool allow, again;
 	bool changed; /* there is something to commit */
 	unsigned int mine, expected; /* elements found by their keys; and how many there are */
@@ -326,99 +227,137 @@ static int take_all_unseen(struct job *j)
 	return each_claim(j->hp, take_unseen, j);
 }
 
-/* One mapping held against the elements of a set. */
-struct match {
+/* One set of a family held against all mappings. */
+struct seen {
 	struct job *j;
 	const struct cni_nft_set *set;
-	struct cni_nft_elem want;
-	const struct cni_mapping *m;
-	size_t len; /* bytes of the key that have to be equal */
-	bool kept; /* somebody keeps one that matched */
-	int result;
+	int family, result;
 };
 
-static int conflict(const struct match *x, const struct cni_nft_elem *e)
+static int conflict(struct job *j, const struct cni_mapping *m, const struct cni_nft_elem *e)
 {
 	char ip[CNI_IP_STRLEN];
-	bool is_any = cni_mapping_is_any(x->m);
+	bool is_any = cni_mapping_is_any(m);
 
-	cni_fail(x->j->err, CNI_E_INTERNAL, 0, "host port %u/%s%s%s is taken by %s",
-		 x->m->host_port, cni_mapping_protocol(x->m->protocol), is_any ? "" : " of ",
-		 is_any ? "" : cni_ip_format(&x->m->host_ip, ip), e->comment);
-	cni_error_detail(x->j->err, "another hostPort or hostIP in portMappings; or "
-				    "allowPortConflicts: true, which leaves the port to the first");
+	cni_fail(j->err, CNI_E_INTERNAL, 0, "host port %u/%s%s%s is taken by %s", m->host_port,
+		 cni_mapping_protocol(m->protocol), is_any ? "" : " of ",
+		 is_any ? "" : cni_ip_format(&m->host_ip, ip), e->comment);
+	cni_error_detail(j->err, "another hostPort or hostIP in portMappings; or "
+				 "allowPortConflicts: true, which leaves the port to the first");
 	return -EADDRINUSE;
 }
 
-static void on_match(const struct cni_nft_elem *e, void *ctx)
+/* Whether an element of a set is for a port that the mapping wants. */
+static bool concerns(const struct cni_nft_elem *e, const struct cni_nft_set *set, int family,
+		     const struct cni_mapping *m, const struct cni_who *self)
 {
-	struct match *x = ctx;
+	struct cni_nft_elem want = element(m, self);
+	size_t len = PORT_LEN;
 
-	if (x->result < 0 || memcmp(e->key, x->want.key, x->len) != 0)
+	if (!cni_mapping_applies(m, cni_hostport_af(family)))
+		return false;
+	if (set == &one[family] && !cni_mapping_is_any(m))
+		len += cni_ip_size(&m->host_ip);
+	return memcmp(e->key, want.key, len) == 0;
+}
+
+static const struct cni_mapping *concerned(const struct cni_nft_elem *e, const struct seen *s)
+{
+	const struct cni_mapping_list *list = &s->j->hp->mappings;
+
+	for (size_t i = 0; i < list->n && is_claimed(s->j->hp, s->family); i++)
+		if (concerns(e, s->set, s->family, &list->item[i], s->j->self))
+			return &list->item[i];
+	return NULL;
+}
+
+/* Each element is met once, so that none is deleted twice; what is wanted is added after all of them. */
+static void on_seen(const struct cni_nft_elem *e, void *ctx)
+{
+	struct seen *s = ctx;
+	struct cni_nft_elem key = mark(e);
+	const struct cni_mapping *m;
+
+	if (s->result < 0)
 		return;
-	if (is_same_container(e->owner, x->j->self)) {
-		x->j->again |= is_same_attachment(e->owner, x->j->self);
-		x->kept = true;
-	} else if (!is_alive(e->owner)) {
-		cni_nft_elem_delete(&x->j->nft, x->set, e->key);
-	} else if (x->j->allow) {
-		x->kept = true;
-	} else {
-		x->result = conflict(x, e);
+	if (cni_who_same_attachment(e->owner,
+				    s->j->self)) { /* written anew, if it is still wanted */
+		s->j->again = true;
+		cni_nft_elem_delete(&s->j->nft, s->set, e->key);
+		return;
 	}
+	m = concerned(e, s);
+	if (!m)
+		return;
+	if (!cni_who_same_container(e->owner, s->j->self)) {
+		if (!cni_who_is_alive(e->owner)) {
+			cni_nft_elem_delete(&s->j->nft, s->set, e->key);
+			return;
+		}
+		if (!s->j->allow) {
+			s->result = conflict(s->j, m, e);
+			return;
+		}
+	}
+	if (s->set == &one[s->family])
+		cni_nft_elem_add(&s->j->nft, &some[s->family], &key, false);
 }
 
-/* @return 1 if an element that matches is kept; 0; negative errno */
-static int hold_against(struct match *x, const struct cni_nft_set *set, size_t len)
+static int see(struct job *j, const struct cni_nft_set *set, int family)
 {
-	int r;
+	struct seen s = { .j = j, .set = set, .family = family };
+	int r = cni_nft_elem_each(&j->nft, set, on_seen, &s);
 
-	x->set = set;
-	x->len = len;
-	x->kept = false;
-	r = cni_nft_elem_each(&x->j->nft, set, on_match, x);
-	return r < 0 ? r : x->result < 0 ? x->result : x->kept;
+	return r < 0 ? r : s.result;
 }
 
-static int take_seen(const struct cni_mapping *m, int family, void *ctx)
+/* The marks that are still right are put back by who is met in "one", and by our own. */
+static int unmark(const struct cni_mapping *m, int family, void *ctx)
 {
-	bool is_any = cni_mapping_is_any(m);
-	size_t len = is_any ? PORT_LEN : PORT_LEN + cni_ip_size(&m->host_ip);
-	struct match x = { .j = ctx, .m = m, .want = element(m, ((struct job *)ctx)->self) };
-	struct cni_nft_elem key = mark(&x.want);
-	int same, other;
+	struct job *j = ctx;
+	struct cni_nft_elem e = element(m, j->self), key = mark(&e);
 
-	same = hold_against(&x, set_of(m, family), len);
-	if (same < 0)
-		return same;
-	other = hold_against(&x, is_any ? &one[family] : &any[family], PORT_LEN);
-	if (other < 0)
-		return other;
-	if (!same)
-		cni_nft_elem_add(&x.j->nft, set_of(m, family), &x.want, false);
-	if (!is_any)
-		cni_nft_elem_add(&x.j->nft, &some[family], &key, false);
-	else if (!other)
-		delete_if_there(x.j, &some[family], &key);
+	if (cni_mapping_is_any(m))
+		delete_if_there(j, &some[family], &key);
+	return 0;
+}
+
+/* What somebody keeps stays as it is. */
+static int take_free(const struct cni_mapping *m, int family, void *ctx)
+{
+	struct job *j = ctx;
+	struct cni_nft_elem e = element(m, j->self), key = mark(&e);
+
+	cni_nft_elem_add(&j->nft, set_of(m, family), &e, false);
+	if (!cni_mapping_is_any(m))
+		cni_nft_elem_add(&j->nft, &some[family], &key, false);
 	return 0;
 }
 
 static int take_all_seen(struct job *j)
 {
+	int r;
+
 	ensure_sets(j);
 	j->changed = true;
-	return each_claim(j->hp, take_seen, j);
+	r = each_claim(j->hp, unmark, j);
+	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++) {
+		r = see(j, &any[f], f);
+		if (r == 0)
+			r = see(j, &one[f], f);
+	}
+	return r < 0 ? r : each_claim(j->hp, take_free, j);
 }
 
 int cni_claim_take(const struct cni_hostport *hp, bool allow, int *ret_busy, struct cni_error *err)
 {
 	cni_auto(job) struct job j = { .hp = hp, .allow = allow, .err = err };
-	struct who self;
+	struct cni_who self;
 	int r;
 
 	j.self = &self;
-	*ret_busy = be_busy(hp);
-	r = who_is(hp, &self);
+	*ret_busy = cni_who_be_busy(hp);
+	r = cni_who_is(hp, count_claims(hp), &self);
 	if (r == 0)
 		r = cni_nft_open(&j.nft);
 	if (r == 0)
@@ -428,6 +367,45 @@ int cni_claim_take(const struct cni_hostport *hp, bool allow, int *ret_busy, str
 	if (is_absent(r))
 		return 0;
 	return r < 0 ? failed(err, r, "take") : j.again;
+}
+
+struct others {
+	const struct cni_mapping *m;
+	const struct cni_who *self;
+	const struct cni_nft_set *set;
+	int family;
+	bool found;
+};
+
+static void on_others(const struct cni_nft_elem *e, void *ctx)
+{
+	struct others *o = ctx;
+
+	o->found |= concerns(e, o->set, o->family, o->m, o->self) &&
+		    !cni_who_same_attachment(e->owner, o->self);
+}
+
+bool cni_claim_others_have(const struct cni_hostport *hp, const struct cni_mapping *m, int family)
+{
+	cni_auto(nft) struct cni_nft nft = { 0 };
+	struct others o = { .m = m, .family = family };
+	struct cni_who self;
+	int tries = TRIES, r;
+
+	o.self = &self;
+	r = cni_who_is(hp, 0, &self);
+	if (r == 0)
+		r = cni_nft_open(&nft);
+	if (r < 0)
+		return false;
+	do {
+		o.set = &any[family];
+		r = cni_nft_elem_each(&nft, o.set, on_others, &o);
+		o.set = &one[family];
+		if (r == 0)
+			r = cni_nft_elem_each(&nft, o.set, on_others, &o);
+	} while (r == -EINTR && tries-- > 0);
+	return o.found;
 }
 
 /* ---- giving back ---- */
@@ -459,14 +437,13 @@ static void on_known(const struct cni_nft_elem *e, void *ctx)
 	if (!d->is_stale(e->owner, d->ctx))
 		return;
 	d->j->mine++;
-	if (strlen(e->owner) == WHO_LEN - 1)
-		d->j->expected = (unsigned int)strtoul(e->owner + COUNT_AT, NULL, 10);
+	d->j->expected = cni_who_count(e->owner);
 	on_elem(e, ctx);
 }
 
 static bool is_mine(const char *who, const void *self)
 {
-	return is_same_attachment(who, self);
+	return cni_who_same_attachment(who, self);
 }
 
 /* Mark anew which ports are in "one", leaving out those that go. */
@@ -538,11 +515,11 @@ static int drop_by_reading(struct job *j)
 int cni_claim_drop(const struct cni_hostport *hp, struct cni_error *err)
 {
 	cni_auto(job) struct job j = { .hp = hp };
-	struct who self;
+	struct cni_who self;
 	int r;
 
 	j.self = &self;
-	r = who_is(hp, &self);
+	r = cni_who_is(hp, count_claims(hp), &self);
 	if (r == 0)
 		r = cni_nft_open(&j.nft);
 	if (r == 0)
@@ -552,21 +529,14 @@ int cni_claim_drop(const struct cni_hostport *hp, struct cni_error *err)
 	return r < 0 && !is_absent(r) ? failed(err, r, "give back") : 0;
 }
 
-struct stale {
-	struct cni_owners keep;
-	char net[CNI_OWNER_LEN];
-};
-
-static bool is_not_valid(const char *who, const void *ctx)
+static bool is_stale(const char *who, const void *valid)
 {
-	const struct stale *s = ctx;
-
-	return strncmp(who, s->net, strlen(s->net)) == 0 && !cni_owners_has(&s->keep, who);
+	return cni_owners_stale(valid, who);
 }
 
 static int drop_stale(struct job *j)
 {
-	struct drop d = { .j = j, .is_stale = is_not_valid, .ctx = j->stale };
+	struct drop d = { .j = j, .is_stale = is_stale, .ctx = j->valid };
 	int r = 0;
 
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++)
@@ -577,18 +547,14 @@ static int drop_stale(struct job *j)
 int cni_claim_gc(const struct cni_args *args, struct cni_error *err)
 {
 	cni_auto(job) struct job j = { 0 };
-	struct stale stale = { 0 };
+	cni_auto(owners) struct cni_owners valid = { 0 };
 	int r;
 
-	j.stale = &stale;
-	r = cni_owners_valid(args, &stale.keep);
-	if (r == 0)
-		r = cni_owner(args->name, "", "", stale.net);
-	stale.net[CNI_OWNER_NET_LEN] = '\0';
+	j.valid = &valid;
+	r = cni_owners_valid(args, &valid);
 	if (r == 0)
 		r = cni_nft_open(&j.nft);
 	if (r == 0)
 		r = decide(&j, drop_stale);
-	cni_auto_owners(&stale.keep);
 	return r < 0 && !is_absent(r) ? failed(err, r, "give back") : 0;
 }

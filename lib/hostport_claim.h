@@ -34,4 +34,10 @@ int cni_claim_drop(const struct cni_hostport *hp, struct cni_error *err) cni_mus
 /** Give back the ports of this network's attachments that are not valid (conf.h). @return 0; negative errno */
 int cni_claim_gc(const struct cni_args *args, struct cni_error *err) cni_must_check;
 
+/**
+ * See whether another attachment has the port of a mapping in this family. Reads the sets.
+ * @param m  need not be of @p hp's list
+ */
+bool cni_claim_others_have(const struct cni_hostport *hp, const struct cni_mapping *m, int family);
+
 #endif

@@ -186,7 +186,8 @@ static void ensure_base(struct cni_ipt *tx, const struct cni_hostport *hp, int f
 {
 	struct cni_ipt_rule rule;
 
-	if (family == CNI_HOSTPORT_V4) {
+	/* Without snat nothing of ours sets route_localnet; hosts that have no table raw may do with that. */
+	if (family == CNI_HOSTPORT_V4 && hp->snat) {
 		rule = drop_from_outside();
 		cni_ipt_on(tx, AF_INET, RAW);
 		cni_ipt_append(tx, "PREROUTING", &rule);
@@ -334,31 +335,67 @@ static int del(const char *net, const char *containerid, const char *ifname, str
 
 #define COMMENT_HEAD "dnat name: \""
 
-/* Chains of this network that no valid attachment has. */
-struct stale {
-	const struct cni_args *args;
-	char (*chain)[CNI_CHAIN_NAME_LEN]; /* owned */
+/* Names of chains. */
+struct chains {
+	char (*name)[CNI_CHAIN_NAME_LEN]; /* owned */
 	size_t n, room;
-	int error;
 };
 
-static inline void cni_auto_stale(struct stale *s)
+static inline void cni_auto_chains(struct chains *c)
 {
-	free(s->chain);
+	free(c->name);
 }
 
-static bool is_valid(const struct cni_args *args, const char *chain)
+static int keep_chain(struct chains *c, const char *name)
+{
+	if (c->n == c->room) {
+		size_t room = c->room ? c->room * 2 : 16;
+		void *more = reallocarray(c->name, room, sizeof(*c->name));
+
+		if (!more)
+			return -ENOMEM;
+		c->name = more;
+		c->room = room;
+	}
+	snprintf(c->name[c->n++], sizeof(*c->name), "%s", name);
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* Made once: each name costs a hash, and each is compared with every rule. */
+static int list_valid(const struct cni_args *args, struct chains *ret)
 {
 	char name[CNI_CHAIN_NAME_LEN];
 	struct cni_valid valid;
 	size_t at = 0;
+	int r = 0;
 
-	while (cni_conf_next_valid(args, &at, &valid))
-		if (cni_chain_name("DN-", args->name, valid.containerid, name) < 0 ||
-		    strcmp(name, chain) == 0)
-			return true;
-	return false;
+	while (r == 0 && cni_conf_next_valid(args, &at, &valid)) {
+		r = cni_chain_name("DN-", args->name, valid.containerid, name);
+		if (r == 0)
+			r = keep_chain(ret, name);
+	}
+	if (ret->n)
+		qsort(ret->name, ret->n, sizeof(*ret->name), compare);
+	return r;
 }
+
+static bool has_chain(const struct chains *c, const char *name)
+{
+	return c->n && bsearch(name, c->name, c->n, sizeof(*c->name), compare);
+}
+
+/* Chains of this network that no valid attachment has. */
+struct stale {
+	const char *net;
+	const struct chains *valid;
+	struct chains found;
+	int error;
+};
 
 /* Whether an entry is this network's: its comment says so, and a network's name holds no '"'. */
 static bool is_of_network(const struct cni_ipt_rule *rule, const char *net)
@@ -374,47 +411,43 @@ static void collect(const struct cni_ipt_rule *rule, void *ctx)
 {
 	struct stale *s = ctx;
 
-	if (!is_of_network(rule, s->args->name) || is_valid(s->args, rule->chain))
-		return;
-	if (s->n == s->room) {
-		size_t room = s->room ? s->room * 2 : 16;
-		void *more = reallocarray(s->chain, room, sizeof(*s->chain));
-
-		if (!more) {
-			s->error = -ENOMEM;
-			return;
-		}
-		s->chain = more;
-		s->room = room;
-	}
-	memcpy(s->chain[s->n++], rule->chain, sizeof(*s->chain));
+	if (s->error == 0 && is_of_network(rule, s->net) && !has_chain(s->valid, rule->chain))
+		s->error = keep_chain(&s->found, rule->chain);
 }
 
-static int gc_by(const struct cni_ipt_writer *writer, int family, const struct cni_args *args,
-		 struct cni_error *err)
+static int gc_by(const struct cni_ipt_writer *writer, int family, const char *net,
+		 const struct chains *valid, struct cni_error *err)
 {
-	cni_auto(stale) struct stale s = { .args = args };
+	struct stale s = { .net = net, .valid = valid };
 	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
 	int r;
 
 	r = cni_ipt_each(writer, cni_hostport_af(family), NAT, DNAT, collect, &s, err);
-	if (r == 0)
+	if (r == 0 && s.error < 0) {
 		r = s.error;
-	if (r == -ENOENT || s.n == 0)
-		return r == -ENOENT ? 0 : r;
-	cni_ipt_on(&tx, cni_hostport_af(family), NAT);
-	for (size_t i = 0; i < s.n; i++)
-		drop_chain(&tx, DNAT, s.chain[i]);
-	return cni_ipt_commit(&tx, err);
+		cni_fail(err, CNI_E_INTERNAL, -r, "failed to list chains to be removed");
+	}
+	if (r == 0 && s.found.n) {
+		cni_ipt_on(&tx, cni_hostport_af(family), NAT);
+		for (size_t i = 0; i < s.found.n; i++)
+			drop_chain(&tx, DNAT, s.found.name[i]);
+		r = cni_ipt_commit(&tx, err);
+	}
+	cni_auto_chains(&s.found);
+	return r == -ENOENT ? 0 : r;
 }
 
 static int gc(const struct cni_args *args, struct cni_error *err)
 {
-	int result = 0, r;
+	cni_auto(chains) struct chains valid = { 0 };
+	int result, r;
 
+	result = list_valid(args, &valid);
+	if (result < 0)
+		return cni_fail(err, CNI_E_INTERNAL, -result, "failed to name the valid chains");
 	for (size_t i = 0; cni_ipt_writers[i]; i++)
 		for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++) {
-			r = gc_by(cni_ipt_writers[i], f, args, err);
+			r = gc_by(cni_ipt_writers[i], f, args->name, &valid, err);
 			result = result < 0 ? result : r;
 		}
 	return result;

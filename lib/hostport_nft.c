@@ -364,31 +364,18 @@ static int add(const struct cni_hostport *hp, struct cni_error *err)
 
 /* ---- GC ---- */
 
-struct stale {
-	const struct cni_owners *keep;
-	char net[CNI_OWNER_LEN];
-};
-
 /* Rules that do not say of which network they are, stay: they may be of another one. */
-static bool is_stale(const struct nftnl_rule *rule, void *ctx)
+static bool is_stale(const struct nftnl_rule *rule, void *valid)
 {
-	const char *owner = cni_nft_owner(rule);
-	const struct stale *s = ctx;
-
-	return strncmp(owner, s->net, strlen(s->net)) == 0 && !cni_owners_has(s->keep, owner);
+	return cni_owners_stale(valid, cni_nft_owner(rule));
 }
 
 static int gc(const struct cni_args *args, struct cni_error *err)
 {
-	cni_auto(owners) struct cni_owners keep = { 0 };
-	struct stale stale = { .keep = &keep };
-	struct sweep s = { .is_stale = is_stale, .ctx = &stale };
-	int r;
+	cni_auto(owners) struct cni_owners valid = { 0 };
+	struct sweep s = { .is_stale = is_stale, .ctx = &valid };
+	int r = cni_owners_valid(args, &valid);
 
-	r = cni_owners_valid(args, &keep);
-	if (r == 0)
-		r = cni_owner(args->name, "", "", stale.net);
-	stale.net[CNI_OWNER_NET_LEN] = '\0';
 	return removed(r < 0 ? r : sweep_and_commit(&s), err);
 }
 
@@ -538,11 +525,13 @@ static int holds(const char *owner, const char *chain)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
 	struct hold h = { .owner = owner };
-	int r = cni_nft_open(&nft);
+	int tries = TRIES, r = cni_nft_open(&nft);
 
 	(void)chain;
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0 && !h.found; f++)
-		r = cni_nft_each_rule(&nft, nfproto[f], TABLE, PORTS, is_held, &h);
+		do {
+			r = cni_nft_each_rule(&nft, nfproto[f], TABLE, PORTS, is_held, &h);
+		} while (r == -EINTR && !h.found && tries-- > 0);
 	return h.found ? 1 : r == -EPROTONOSUPPORT ? 0 : r;
 }
 

@@ -32,10 +32,8 @@ struct portmap_conf {
 };
 #define PORTMAP_CONF_INIT                    \
 	{                                    \
-		.snat = true, .mark_bit = -1 \
+		.snat = true, .mark_bit = 13 \
 	}
-
-#define DEFAULT_MARK_BIT 13
 
 static void cni_auto_portmap(struct portmap_conf *c)
 {
@@ -117,16 +115,21 @@ static int portmap_choose_backend(struct portmap_conf *c, struct cni_error *err)
 	return portmap_check_backend(c, err);
 }
 
+static bool portmap_has_mark_bit(const struct cni_args *args)
+{
+	const json_t *given = json_object_get(args->conf, "markMasqBit");
+
+	return given && !json_is_null(given);
+}
+
 /* The checks, in the Go plugin's order: the first complaint is the same one. */
 static int portmap_check_values(const struct cni_args *args, struct portmap_conf *c,
 				struct cni_error *err)
 {
 	int r;
 
-	if (c->mark_bit != -1 && c->set_mark_chain)
+	if (portmap_has_mark_bit(args) && c->set_mark_chain)
 		return cni_invalid(err, "Cannot specify externalSetMarkChain and markMasqBit");
-	if (c->mark_bit == -1)
-		c->mark_bit = DEFAULT_MARK_BIT;
 	if (c->mark_bit < 0 || c->mark_bit > 31)
 		return cni_invalid(err, "MasqMarkBit must be between 0 and 31");
 	if (c->set_mark_chain &&
@@ -194,8 +197,20 @@ static bool portmap_is_remembered(uint8_t protocol)
 	return protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
-/* `gone`: flows to the container are to be forgotten; else those that miss it. */
-static void portmap_forget_flows(const struct cni_hostport *hp, bool gone)
+/* Whether flows of a port are none of ours: somebody else has it, or may have it by now. */
+static bool portmap_is_of_others(const struct cni_hostport *hp, const struct cni_mapping *m,
+				 int family, bool gone, bool shared)
+{
+	bool known = hp->ip[family].ip.family != AF_UNSPEC;
+
+	return (gone ? !known : shared) && cni_claim_others_have(hp, m, family);
+}
+
+/*
+ * `gone`: flows to the container are to be forgotten; else those that miss it. `shared`: there may be
+ * others who have the same port, and keep it.
+ */
+static void portmap_forget_flows(const struct cni_hostport *hp, bool gone, bool shared)
 {
 	for (size_t i = 0; i < hp->mappings.n; i++) {
 		const struct cni_mapping *m = &hp->mappings.item[i];
@@ -211,7 +226,8 @@ static void portmap_forget_flows(const struct cni_hostport *hp, bool gone)
 
 			flows.to.family = cni_hostport_af(f);
 			if (cni_mapping_applies(m, flows.to.family) &&
-			    (gone || flows.container.family != AF_UNSPEC))
+			    (gone || flows.container.family != AF_UNSPEC) &&
+			    !portmap_is_of_others(hp, m, f, gone, shared))
 				portmap_forget(&flows);
 		}
 	}
@@ -264,16 +280,18 @@ static int portmap_forward(struct portmap_conf *c, struct cni_error *err)
 	if (r < 0)
 		return r;
 	c->hp.again = r > 0;
-	if (!c->hp.again)
+	/* Before the rules are written: a writer that fails may have written a part of them. */
+	if (!c->hp.again) {
 		cni_undo_push(&undo, portmap_undo_claim, c);
+		cni_undo_push(&undo, portmap_undo_rules, c);
+	}
 	r = c->ops->add(&c->hp, err);
 	if (r < 0)
 		return r;
-	cni_undo_push(&undo, portmap_undo_rules, c);
 	r = cni_hostport_enable_localhost(&c->hp, err);
 	if (r < 0)
 		return r;
-	portmap_forget_flows(&c->hp, false);
+	portmap_forget_flows(&c->hp, false, c->allow_conflicts);
 	cni_undo_disarm(&undo);
 	return 0;
 }
@@ -323,7 +341,7 @@ static int portmap_del(const struct cni_args *args, struct cni_error *err)
 	r = cni_claim_drop(&c.hp, err);
 	result = result < 0 ? result : r;
 	if (c.hp.mappings.n)
-		portmap_forget_flows(&c.hp, true);
+		portmap_forget_flows(&c.hp, true, false);
 	else
 		portmap_forget_container(&c.hp);
 	return result;

@@ -271,6 +271,46 @@ START_TEST(flows_of_others_stay)
 }
 END_TEST
 
+START_TEST(flows_of_who_keeps_the_port_stay)
+{
+	use_backend(_i);
+	attach(1, "", PORT(8081, 81, "udp"));
+	serve("c1", "udp", "0.0.0.0", 81);
+	reaches("out", "udp", HOST4, 8081, OUT4);
+	ck_assert_int_eq(flows("dst=" HOST4 " .*dport=8081 .*src=10.88.0.2 "), 1);
+	attach(2, ",\"allowPortConflicts\":true", PORT(8081, 81, "udp"));
+	ck_assert_int_eq(flows("dst=" HOST4 " .*dport=8081 .*src=10.88.0.2 "), 1);
+	/* Its address is not known any more. */
+	call_ok(on_container(2, "DEL", portmap_conf("", PORT(8081, 81, "udp"))));
+	ck_assert_int_eq(flows("dst=" HOST4 " .*dport=8081 .*src=10.88.0.2 "), 1);
+	call_ok(on_container(1, "DEL", portmap_conf("", PORT(8081, 81, "udp"))));
+	ck_assert_int_eq(flows("dst=" HOST4 " .*dport=8081 "), 0);
+}
+END_TEST
+
+START_TEST(thousands_of_flows_are_forgotten)
+{
+	union peer to = peer_of(HOST4, 8081);
+
+	sh("nft add table inet t && nft 'add chain inet t c { type filter hook prerouting priority "
+	   "0; }' && nft add rule inet t c ct state new accept");
+	serve(NULL, "udp", HOST4, 8082);
+	reaches("out", "udp", HOST4, 8082, OUT4); /* the neighbour is known */
+	for (int i = 0; i < 5000; i++) {
+		union peer from = peer_of(OUT4, 10000 + i);
+		int sk = socket_in("out", AF_INET, SOCK_DGRAM, 0);
+
+		ck_assert_int_eq(bind(sk, &from.any, peer_len(&from)), 0);
+		ck_assert_int_eq(sendto(sk, "?", 1, 0, &to.any, peer_len(&to)), 1);
+		close(sk);
+	}
+	ck_assert_int_gt(flows("dst=" HOST4 " .*dport=8081 "), 4500);
+	attach(1, "", PORT(8081, 81, "udp"));
+	ck_assert_int_eq(flows("dst=" HOST4 " .*dport=8081 "), 0);
+	ck_assert_int_eq(flows("dst=" HOST4 " .*dport=8082 "), 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("portmap");
@@ -287,6 +327,8 @@ int main(void)
 	tcase_add_loop_test(tc, conditions_choose_the_clients, 0, BACKENDS * 4);
 	tcase_add_loop_test(tc, flows_of_others_stay, 0, BACKENDS);
 	tcase_add_loop_test(tc, a_udp_client_that_never_pauses_follows_the_port, 0, BACKENDS * 4);
+	tcase_add_loop_test(tc, flows_of_who_keeps_the_port_stay, 0, BACKENDS);
+	tcase_add_test(tc, thousands_of_flows_are_forgotten);
 	suite_add_tcase(suite, tc);
 	return world_main(suite);
 }

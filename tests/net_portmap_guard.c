@@ -233,6 +233,97 @@ START_TEST(a_port_whose_rules_are_gone_is_free)
 }
 END_TEST
 
+static const char *ports_owned(void)
+{
+	return sh("for s in any4 any6 one4 one6; do nft list set inet cni_hostport_owners $s; done "
+		  "| grep -oE '(tcp|udp) \\. [0-9]+' | sort -u | xargs");
+}
+
+static void remove_rules(void)
+{
+	sh("nft delete table ip cni_hostport; nft delete table ip6 cni_hostport; "
+	   "for t in iptables ip6tables; do $t -t nat -F; $t -t nat -X; done 2>/dev/null; true");
+}
+
+/* One owner who is gone stands in the way of several mappings, and each of several in that of one. */
+START_TEST(a_dead_owner_is_met_by_several_mappings)
+{
+	static const struct {
+		const char *dead, *list;
+	} cases[] = {
+		{ PORT(8080, 80, "tcp"),
+		  PORT_AT(8080, 80, "tcp", HOST4) "," PORT_AT(8080, 81, "tcp", GW4) },
+		{ PORT(8080, 80, "tcp"), PORT(8080, 80, "tcp") "," PORT_AT(8080, 81, "tcp", GW4) },
+		{ PORT(8080, 80, "tcp"), PORT_AT(8080, 81, "tcp", GW4) "," PORT(8080, 80, "tcp") },
+		{ PORT_AT(8080, 80, "tcp", GW4),
+		  PORT_AT(8080, 81, "tcp", GW4) "," PORT(8080, 80, "tcp") },
+		{ PORT_AT(8080, 80, "tcp", GW4),
+		  PORT(8080, 80, "tcp") "," PORT_AT(8080, 81, "tcp", GW4) },
+	};
+
+	use_backend(_i);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *config = portmap_alone(2, "", cases[i].list);
+
+		call_ok(on_container(1, "ADD", portmap_alone(1, "", cases[i].dead)));
+		remove_rules();
+		call_ok(on_container(2, "ADD", config));
+		call_fails(on_container(3, "ADD", portmap_alone(3, "", PORT(8080, 80, "tcp"))), 999,
+			   "container ctr2");
+		call_fails(on_container(3, "ADD",
+					portmap_alone(3, "", PORT_AT(8080, 80, "tcp", GW4))),
+			   999, "container ctr2");
+		call_ok(on_container(2, "DEL", config));
+		call_ok(on_container(1, "DEL", portmap_conf("", "")));
+		ck_assert_str_eq(ports_owned(), "");
+	}
+}
+END_TEST
+
+/* @return a configuration with this one address, and port 8080 */
+static const char *with_address(const char *address)
+{
+	return with_prev(portmap_conf("", PORT(8080, 80, "tcp")),
+			 fmt("{\"cniVersion\":\"1.1.0\",\"ips\":[{\"address\":\"%s\"}]}", address));
+}
+
+START_TEST(a_port_is_free_in_the_family_that_its_owner_has_no_address_of)
+{
+	use_backend(_i);
+	call_ok(on_container(1, "ADD", with_address("10.88.0.2/24")));
+	call_ok(on_container(2, "ADD", with_address("fd00:88::3/64")));
+	call_fails(on_container(3, "ADD", with_address("10.88.0.4/24")), 999, "container ctr1");
+	call_fails(on_container(3, "ADD", with_address("fd00:88::4/64")), 999, "container ctr2");
+	/* The address is not known any more. */
+	call_ok(on_container(1, "DEL", portmap_conf("", PORT(8080, 80, "tcp"))));
+	call_fails(on_container(3, "ADD", with_address("fd00:88::4/64")), 999, "container ctr2");
+	call_ok(on_container(2, "DEL", portmap_conf("", PORT(8080, 80, "tcp"))));
+	ck_assert_str_eq(ports_owned(), "");
+}
+END_TEST
+
+START_TEST(add_again_gives_back_the_ports_that_its_list_has_no_more)
+{
+	use_backend(_i);
+	call_ok(on_container(
+		1, "ADD",
+		portmap_alone(1, "",
+			      PORT(8080, 80, "tcp") "," PORT(8081, 80, "tcp") "," PORT_AT(
+				      8083, 80, "tcp", GW4))));
+	call_ok(on_container(
+		1, "ADD", portmap_alone(1, "", PORT(8080, 80, "tcp") "," PORT(8082, 80, "tcp"))));
+	ck_assert_str_eq(ports_owned(), "tcp . 8080 tcp . 8082");
+	call_ok(on_container(1, "ADD",
+			     portmap_alone(1, "",
+					   PORT(8080, 80, "tcp") "," PORT(8082, 80, "tcp") "," PORT(
+						   8084, 80, "tcp"))));
+	/* The list of an earlier ADD: it leads to as many as that one had. */
+	call_ok(on_container(
+		1, "DEL", portmap_alone(1, "", PORT(8080, 80, "tcp") "," PORT(8082, 80, "tcp"))));
+	ck_assert_str_eq(ports_owned(), "");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("portmap, guarded");
@@ -251,6 +342,11 @@ int main(void)
 	tcase_add_loop_test(tc, conflicts_can_be_allowed_and_the_first_keeps_the_port, 0, BACKENDS);
 	tcase_add_loop_test(tc, two_networks_of_one_container_are_no_conflict, 0, BACKENDS);
 	tcase_add_loop_test(tc, a_port_whose_rules_are_gone_is_free, 0, BACKENDS);
+	tcase_add_loop_test(tc, a_dead_owner_is_met_by_several_mappings, 0, BACKENDS);
+	tcase_add_loop_test(tc, a_port_is_free_in_the_family_that_its_owner_has_no_address_of, 0,
+			    BACKENDS);
+	tcase_add_loop_test(tc, add_again_gives_back_the_ports_that_its_list_has_no_more, 0,
+			    BACKENDS);
 	suite_add_tcase(suite, tc);
 	return world_main(suite);
 }

@@ -36,6 +36,7 @@ static const struct {
 	{ ONE ",\"backend\":\"Iptables\"" PREV, 7, "unrecognized backend" },
 	{ ONE ",\"snat\":\"yes\"" PREV, 7, "snat: expected true or false" },
 	{ ONE ",\"markMasqBit\":32" PREV, 7, "MasqMarkBit must be between 0 and 31" },
+	{ ONE ",\"markMasqBit\":-1" PREV, 7, "MasqMarkBit must be between 0 and 31" },
 	{ ONE ",\"markMasqBit\":-2" PREV, 7, "MasqMarkBit must be between 0 and 31" },
 	{ ONE ",\"markMasqBit\":3,\"externalSetMarkChain\":\"X\"" PREV, 7,
 	  "Cannot specify externalSetMarkChain and markMasqBit" },
