@@ -78,6 +78,7 @@ struct sweep {
 	const struct cni_owners *keep;
 	struct entry *entry; /* owned; every jump of this plugin's kind, or with this id */
 	size_t n, room, n_remove;
+	bool sent; /* what failed is the batch, not a question before it */
 	bool busy; /* somebody else's rule leads to a chain of ours: empty it, as it can't go */
 };
 
@@ -177,6 +178,7 @@ static int sweep_once(struct sweep *s)
 	cni_auto(nft) struct cni_nft nft = { 0 };
 	int r;
 
+	s->sent = false;
 	r = cni_nft_open(&nft);
 	if (r < 0)
 		return r;
@@ -189,6 +191,7 @@ static int sweep_once(struct sweep *s)
 	r = cni_nft_each_rule(&nft, FAMILY, TABLE, PREROUTING, consider, s);
 	if (r == 0)
 		r = put_removals(&nft, s);
+	s->sent = r > 0;
 	if (r > 0)
 		r = cni_nft_commit(&nft);
 	return r < 0 ? r : s->n_remove == REMOVE_MAX ? -EINTR : 0;
@@ -200,7 +203,7 @@ static int sweep(struct sweep *s, struct cni_error *err)
 
 	do {
 		r = sweep_once(s);
-		if (r == -EBUSY && !s->busy) {
+		if (r == -EBUSY && s->sent && !s->busy) {
 			s->busy = true;
 			r = -EINTR;
 		}
