@@ -21,19 +21,6 @@ static void undo_create(void *ctx)
 		cni_note("undo of ADD: delete %s: %s", port->host_name, cni_strerror(-r));
 }
 
-/*
- * No frame can reach the host end before the container end is up, so the parameter is in time although
- * the link is up already: the namespace never acts on a router advertisement.
- */
-static void ignore_advertisements(const char *host_name)
-{
-	struct cni_sysctl accept_ra;
-
-	cni_sysctl_init(&accept_ra, "0", false, "ipv6/conf/%s/accept_ra", host_name);
-	(void)!cni_sysctl_write(-1, &accept_ra, 1,
-				NULL); /* fails where IPv6 is off: nothing to do */
-}
-
 /* What a link with one of the attachment's names is. */
 enum whose { OTHER, OURS, UNFINISHED };
 
@@ -85,7 +72,11 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 		return r;
 	}
 	cni_undo_push(undo, undo_create, ret);
-	ignore_advertisements(ret->host_name);
+	/*
+	 * No frame can reach the host end before the container end is up, so this is in time although the
+	 * link is up already: the namespace never acts on a router advertisement.
+	 */
+	cni_sysctl_ignore_advertisements(ret->host_name);
 	r = cni_link_get(host, ret->host_name, &ret->host_end);
 	if (r < 0)
 		return cni_nl_fail(host, err, r, "failed to lookup \"%s\"", ret->host_name);

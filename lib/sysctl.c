@@ -237,6 +237,15 @@ int cni_sysctl_write(int netns_fd, struct cni_sysctl *set, size_t n, struct cni_
 	return n ? cni_netns_call(netns_fd, apply_all, &job, err) : 0;
 }
 
+void cni_sysctl_ignore_advertisements(const char *ifname)
+{
+	struct cni_sysctl accept_ra;
+
+	cni_sysctl_init(&accept_ra, "0", false, "ipv6/conf/%s/accept_ra", ifname);
+	(void)!cni_sysctl_write(-1, &accept_ra, 1,
+				NULL); /* fails where IPv6 is off: nothing to do */
+}
+
 void cni_sysctl_done(struct cni_sysctl *set, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

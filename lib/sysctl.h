@@ -29,6 +29,9 @@ void cni_sysctl_init(struct cni_sysctl *s, const char *value, bool if_differs, c
 int cni_sysctl_write(int netns_fd, struct cni_sysctl *set, size_t n,
 		     struct cni_error *err) cni_must_check;
 
+/** A link of the caller's namespace ignores router advertisements from now on; where IPv6 is off, it does. */
+void cni_sysctl_ignore_advertisements(const char *ifname);
+
 /** Free what reading stored in @p set. */
 void cni_sysctl_done(struct cni_sysctl *set, size_t n);
 

@@ -92,15 +92,6 @@ static bool is_finished(const struct cni_link *port, const struct cni_link *br)
 	return port->master == br->index && port->group != UNFINISHED && (port->flags & IFF_UP);
 }
 
-static void ignore_advertisements(const char *a, const char *b)
-{
-	struct cni_sysctl accept_ra[2];
-
-	cni_sysctl_init(&accept_ra[0], "0", false, "ipv6/conf/%s/accept_ra", a);
-	cni_sysctl_init(&accept_ra[1], "0", false, "ipv6/conf/%s/accept_ra", b);
-	(void)!cni_sysctl_write(-1, accept_ra, 2, NULL); /* fails where IPv6 is off: fine */
-}
-
 /* A new port, one that a killed ADD left, or one that lost its bridge: make it what it has to be. */
 static int finish_port(struct cni_nl *host, const struct cni_link *link,
 		       const struct cni_link *port, const struct cni_link *br,
@@ -108,7 +99,8 @@ static int finish_port(struct cni_nl *host, const struct cni_link *link,
 {
 	int r = 0;
 
-	ignore_advertisements(link->name, port->name);
+	cni_sysctl_ignore_advertisements(link->name);
+	cni_sysctl_ignore_advertisements(port->name);
 	if (port->master == 0)
 		r = cni_link_set_master(host, port->index, br->index);
 	if (r == 0)

@@ -70,7 +70,6 @@ static int bridge_ensure(struct cni_nl *host, const struct bridge_conf *c, struc
 			 bool *created, struct cni_error *err)
 {
 	unsigned int want = IFF_UP | (c->promisc ? IFF_PROMISC : 0);
-	struct cni_sysctl accept_ra;
 	int r;
 
 	*created = false;
@@ -99,8 +98,7 @@ static int bridge_ensure(struct cni_nl *host, const struct bridge_conf *c, struc
 		r = cni_mtu_check_port(host, br, c->mtu, err);
 	if (r < 0)
 		return r;
-	cni_sysctl_init(&accept_ra, "0", false, "ipv6/conf/%s/accept_ra", c->bridge);
-	(void)!cni_sysctl_write(-1, &accept_ra, 1, NULL); /* fails where IPv6 is off: fine */
+	cni_sysctl_ignore_advertisements(c->bridge);
 	if ((br->flags & want) == want)
 		return 0;
 	r = cni_link_set_flags(host, br->index, want, want);
