@@ -173,11 +173,6 @@ static int failed(struct cni_error *err, int r, const char *what)
 	return r;
 }
 
-static bool is_absent(int r)
-{
-	return r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT;
-}
-
 /* Decide on what is read, until nobody has changed it meanwhile. */
 static int decide(struct job *j, int (*put_together)(struct job *j))
 {
@@ -364,7 +359,7 @@ int cni_claim_take(const struct cni_hostport *hp, bool allow, int *ret_busy, str
 		r = decide(&j, take_all_unseen);
 	if (r == -EEXIST)
 		r = decide(&j, take_all_seen);
-	if (is_absent(r))
+	if (cni_nft_is_absent(r))
 		return 0;
 	return r < 0 ? failed(err, r, "take") : j.again;
 }
@@ -526,7 +521,7 @@ int cni_claim_drop(const struct cni_hostport *hp, struct cni_error *err)
 		r = decide(&j, drop_by_list);
 	if (r == 0 && (j.mine == 0 || j.mine != j.expected))
 		r = decide(&j, drop_by_reading);
-	return r < 0 && !is_absent(r) ? failed(err, r, "give back") : 0;
+	return r < 0 && !cni_nft_is_absent(r) ? failed(err, r, "give back") : 0;
 }
 
 static bool is_stale(const char *who, const void *valid)
@@ -556,5 +551,5 @@ int cni_claim_gc(const struct cni_args *args, struct cni_error *err)
 		r = cni_nft_open(&j.nft);
 	if (r == 0)
 		r = decide(&j, drop_stale);
-	return r < 0 && !is_absent(r) ? failed(err, r, "give back") : 0;
+	return r < 0 && !cni_nft_is_absent(r) ? failed(err, r, "give back") : 0;
 }

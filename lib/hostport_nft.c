@@ -48,7 +48,7 @@ static const char *const family_name[] = { [CNI_HOSTPORT_V4] = "ip", [CNI_HOSTPO
 static int failed(struct cni_error *err, int r, const char *what)
 {
 	cni_fail(err, r == -EAGAIN ? CNI_E_RETRY : CNI_E_INTERNAL, -r, "%s", what);
-	if (r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT)
+	if (cni_nft_is_absent(r))
 		cni_error_detail(err, "the kernel has no nf_tables (modules nf_tables, nft_nat, "
 				      "nft_masq, nft_fib); backend: \"iptables\" does without");
 	return r;
@@ -309,7 +309,7 @@ static int sweep_and_commit(struct sweep *s)
 /* No nf_tables in this kernel: no rules. */
 static int removed(int r, struct cni_error *err)
 {
-	if (r == 0 || r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT)
+	if (r == 0 || cni_nft_is_absent(r))
 		return 0;
 	return failed(err, r, "error deleting nftables rules");
 }

@@ -423,12 +423,6 @@ static bool only_removes(const struct cni_ipt_op *op, size_t n)
 	return true;
 }
 
-/* What the kernel says when it has no nf_tables. */
-static bool is_missing(int r)
-{
-	return r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT;
-}
-
 static int nft_commit(const struct cni_ipt_op *op, size_t n, struct cni_error *err)
 {
 	cni_auto(plan) struct plan p = { .op = op, .n = n };
@@ -443,7 +437,7 @@ static int nft_commit(const struct cni_ipt_op *op, size_t n, struct cni_error *e
 	r = cni_nft_open(&p.nft);
 	if (r == 0)
 		r = run(&p, &at);
-	if (is_missing(r) && only_removes(op, n))
+	if (cni_nft_is_absent(r) && only_removes(op, n))
 		return 0;
 	return r < 0 ? cni_ipt_op_failed(&op[at], r, err) : 0;
 }
@@ -460,7 +454,7 @@ static int look(struct cni_nft *nft, struct view *v)
 		v->loaded = false;
 		v->n = 0;
 		r = cni_nft_chain_exists(nft, nfproto(v->family), v->table, v->chain);
-		if (r == 0 || is_missing(r))
+		if (r == 0 || cni_nft_is_absent(r))
 			return -ENOENT;
 		if (r == 1)
 			r = load(nft, v);
@@ -482,7 +476,7 @@ static int nft_each(sa_family_t family, const char *table, const char *chain,
 	for (size_t i = 0; i < v.n && r == 0; i++)
 		fn(&v.rule[i].rule, ctx);
 	free(v.rule);
-	if (is_missing(r))
+	if (cni_nft_is_absent(r))
 		r = -ENOENT;
 	if (r < 0 && r != -ENOENT)
 		cni_fail(err, r == -EAGAIN ? CNI_E_RETRY : CNI_E_INTERNAL, -r,

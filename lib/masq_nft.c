@@ -195,7 +195,7 @@ static int sweep(struct sweep *s, struct cni_error *err)
 		if (r == 0 && s->n < DELETE_MAX)
 			break;
 	}
-	if (r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT)
+	if (cni_nft_is_absent(r))
 		return 0; /* no nf_tables in this kernel: no rules */
 	return r < 0 ? failed(err, r, "remove masquerade rules") : 0;
 }

@@ -7,6 +7,7 @@
 
 #include "ip.h"
 
+#include <errno.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/rule.h>
 
@@ -20,6 +21,12 @@ struct cni_nft {
 	uint32_t failed; /**< of the message that the last commit failed at; 0 = the batch itself */
 	bool full; /**< a message did not fit: the commit will say -EMSGSIZE */
 };
+
+/** @return whether a failure means that the kernel has no nf_tables, so that there is nothing to remove */
+static inline bool cni_nft_is_absent(int r)
+{
+	return r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT;
+}
 
 /** Open a socket in the caller's namespace and begin a batch. @return 0; negative errno */
 int cni_nft_open(struct cni_nft *nft) cni_must_check;
