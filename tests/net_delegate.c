@@ -111,7 +111,7 @@ END_TEST
 
 int main(void)
 {
-	bool newest = peer_is_at(getenv("CNI_PEER_DIR"));
+	bool newest = peer_has(getenv("CNI_PEER_DIR"), "bridge");
 	Suite *suite = suite_create("delegate");
 	TCase *tc = tcase_create("delegate");
 
@@ -121,5 +121,5 @@ int main(void)
 	if (newest)
 		tcase_add_loop_test(tc, delegate_of_theirs, 0, N_VERSIONS);
 	suite_add_tcase(suite, tc);
-	return peer_main(suite);
+	return peer_main(suite, "bridge");
 }

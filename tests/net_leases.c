@@ -497,22 +497,12 @@ static void setup(void)
 	netns = container_add("c1");
 }
 
-/* newest_plugins(), which can only be asked in a test */
-static bool have_peer(void)
-{
-	const char *dir = getenv("CNI_PEER_DIR");
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/host-local", dir ? dir : "");
-	return access(path, X_OK) == 0;
-}
-
 int main(void)
 {
 	Suite *suite;
 	TCase *tc;
 
-	if (!have_peer()) {
+	if (!peer_has(getenv("CNI_PEER_DIR"), "host-local")) {
 		fprintf(stderr, "no newest Go plugins (CNI_PEER_DIR): skipped\n");
 		return getenv("CNI_TEST_MUST_RUN") ? 1 : 77;
 	}

@@ -196,7 +196,8 @@ END_TEST
 
 int main(void)
 {
-	bool debian = peer_is_at(PEER_DEBIAN), newest = peer_is_at(getenv("CNI_PEER_DIR"));
+	bool debian = peer_has(PEER_DEBIAN, "bridge"),
+	     newest = peer_has(getenv("CNI_PEER_DIR"), "bridge");
 	Suite *suite = suite_create("peer");
 	TCase *tc = tcase_create("rows");
 
@@ -208,5 +209,5 @@ int main(void)
 	if (newest)
 		tcase_add_loop_test(tc, same_as_newest, 0, N_ROWS);
 	suite_add_tcase(suite, tc);
-	return peer_main(suite);
+	return peer_main(suite, "bridge");
 }

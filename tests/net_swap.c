@@ -181,7 +181,8 @@ END_TEST
 
 int main(void)
 {
-	bool debian = peer_is_at(PEER_DEBIAN), newest = peer_is_at(getenv("CNI_PEER_DIR"));
+	bool debian = peer_has(PEER_DEBIAN, "bridge"),
+	     newest = peer_has(getenv("CNI_PEER_DIR"), "bridge");
 	Suite *suite = suite_create("swap");
 	TCase *tc = tcase_create("swap");
 
@@ -199,5 +200,5 @@ int main(void)
 		tcase_add_test(tc, legacy_lease);
 	}
 	suite_add_tcase(suite, tc);
-	return peer_main(suite);
+	return peer_main(suite, "bridge");
 }

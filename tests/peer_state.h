@@ -175,25 +175,4 @@ static inline void same_text(const char *what, const char *theirs, const char *o
 
 #define PEER_DEBIAN "/usr/lib/cni"
 
-/** Before the tests run, where world.h's functions can't be used. @return whether plugins are there */
-static inline bool peer_is_at(const char *dir)
-{
-	char path[4096];
-
-	return dir && snprintf(path, sizeof(path), "%s/bridge", dir) < (int)sizeof(path) &&
-	       access(path, X_OK) == 0;
-}
-
-/** world_main() for a suite that compares with the newest Go plugins if it can. */
-static inline int peer_main(Suite *suite)
-{
-	int r = world_main(suite);
-
-	if (r != 0 || peer_is_at(getenv("CNI_PEER_DIR")))
-		return r;
-	fprintf(stderr, "CNI_PEER_DIR names no plugins (tests/peer gets them): the newest were not "
-			"compared\n");
-	return getenv("CNI_TEST_MUST_RUN") ? 1 : 77;
-}
-
 #endif

@@ -99,4 +99,13 @@ const char *newest_plugins(void);
 /** The main() of every test program: run the suite, or exit 77 if there can be no world. */
 int world_main(Suite *suite);
 
+/** @return whether a directory, which may be NULL, has a plugin; also before the tests run */
+bool peer_has(const char *dir, const char *plugin);
+
+/**
+ * world_main() for a suite that compares with the newest Go plugins if it can: without theirs of this
+ * name in CNI_PEER_DIR it has not run in full (77, or 1 with CNI_TEST_MUST_RUN).
+ */
+int peer_main(Suite *suite, const char *plugin);
+
 #endif
