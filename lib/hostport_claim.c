@@ -22,7 +22,6 @@
 #include <string.h>
 
 #define TABLE "cni_hostport_owners"
-#define TRIES 100
 
 #define SET(set, ...)                                                                          \
 	{                                                                                      \
@@ -176,7 +175,7 @@ static int failed(struct cni_error *err, int r, const char *what)
 /* Decide on what is read, until nobody has changed it meanwhile. */
 static int decide(struct job *j, int (*put_together)(struct job *j))
 {
-	int tries = TRIES, r;
+	int r;
 
 	do {
 		j->changed = false;
@@ -185,8 +184,8 @@ static int decide(struct job *j, int (*put_together)(struct job *j))
 			r = put_together(j);
 		if (r == 0 && j->changed)
 			r = cni_nft_commit(&j->nft);
-	} while ((r == -ERESTART || r == -EINTR) && tries-- > 0);
-	return r == -ERESTART ? -EAGAIN : r;
+	} while (cni_nft_again(&j->nft, r));
+	return cni_nft_outcome(r);
 }
 
 /* ---- taking ---- */
@@ -385,7 +384,7 @@ bool cni_claim_others_have(const struct cni_hostport *hp, const struct cni_mappi
 	cni_auto(nft) struct cni_nft nft = { 0 };
 	struct others o = { .m = m, .family = family };
 	struct cni_who self;
-	int tries = TRIES, r;
+	int r;
 
 	o.self = &self;
 	r = cni_who_is(hp, 0, &self);
@@ -399,7 +398,7 @@ bool cni_claim_others_have(const struct cni_hostport *hp, const struct cni_mappi
 		o.set = &one[family];
 		if (r == 0)
 			r = cni_nft_elem_each(&nft, o.set, on_others, &o);
-	} while (r == -EINTR && tries-- > 0);
+	} while (cni_nft_again(&nft, r));
 	return o.found;
 }
 

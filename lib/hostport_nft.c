@@ -29,9 +29,6 @@
 #define MASQUERADING "masquerading"
 #define LOCALHOST "localhost"
 
-/* How often a transaction that met another one is decided anew. */
-#define TRIES 100
-
 /*
  * Of two chains of one priority the kernel asks the younger one first: at the Go plugins' priority, ours
  * would take the ports of Kubernetes' services (CVE-2019-9946, which was about iptables). Whoever
@@ -289,7 +286,7 @@ static int sweep_all(struct sweep *s)
 static int sweep_and_commit(struct sweep *s)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
-	int tries = TRIES, r;
+	int r;
 
 	r = cni_nft_open(&nft);
 	if (r < 0)
@@ -301,9 +298,9 @@ static int sweep_and_commit(struct sweep *s)
 			r = sweep_all(s);
 		if (r == 0 && s->n > 0)
 			r = cni_nft_commit(&nft);
-	} while ((r == -ERESTART || r == -EINTR || r == -ENOENT) && tries-- > 0);
+	} while (cni_nft_again(&nft, r == -ENOENT ? -ERESTART : r));
 	s->nft = NULL;
-	return r == -ERESTART ? -EAGAIN : r;
+	return cni_nft_outcome(r);
 }
 
 /* No nf_tables in this kernel: no rules. */
@@ -344,8 +341,8 @@ static int add_to_batch(struct cni_nft *nft, const struct cni_hostport *hp, cons
 static int add(const struct cni_hostport *hp, struct cni_error *err)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
-	int tries = TRIES, r;
 	struct owner o;
+	int r;
 
 	r = owner_of(hp->net, hp->containerid, hp->ifname, &o);
 	if (r == 0)
@@ -355,10 +352,9 @@ static int add(const struct cni_hostport *hp, struct cni_error *err)
 			r = add_to_batch(&nft, hp, &o);
 			if (r == 0)
 				r = cni_nft_commit(&nft);
-		} while ((r == -ERESTART || r == -EINTR) && tries-- > 0);
+		} while (cni_nft_again(&nft, r));
 	}
-	if (r == -ERESTART)
-		r = -EAGAIN;
+	r = cni_nft_outcome(r);
 	return r < 0 ? failed(err, r, "unable to set up nftables rules for port mappings") : 0;
 }
 
@@ -416,12 +412,13 @@ static int missing(struct cni_error *err, int family, const char *chain, const c
 static int search(struct cni_nft *nft, int family, const char *chain, struct look *l,
 		  unsigned int want, const char *what, struct cni_error *err)
 {
-	int tries = TRIES, r;
+	int r;
 
 	do {
 		l->n = l->ours = 0;
 		r = cni_nft_each_rule(nft, nfproto[family], TABLE, chain, look_at, l);
-	} while (r == -EINTR && tries-- > 0);
+	} while (cni_nft_again(nft, r));
+	r = cni_nft_outcome(r);
 	if (r < 0)
 		return failed(err, r, "failed to list nftables rules");
 	return l->n < want ? missing(err, family, chain, what) : 0;
@@ -525,13 +522,13 @@ static int holds(const char *owner, const char *chain)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
 	struct hold h = { .owner = owner };
-	int tries = TRIES, r = cni_nft_open(&nft);
+	int r = cni_nft_open(&nft);
 
 	(void)chain;
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0 && !h.found; f++)
 		do {
 			r = cni_nft_each_rule(&nft, nfproto[f], TABLE, PORTS, is_held, &h);
-		} while (r == -EINTR && !h.found && tries-- > 0);
+		} while (!h.found && cni_nft_again(&nft, r));
 	return h.found ? 1 : r == -EPROTONOSUPPORT ? 0 : r;
 }
 

@@ -15,7 +15,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
 #include <string.h>
-#include <time.h>
 
 /* Plans may fail because things come and go beside us; if it goes on like that, something is broken. */
 #define CHURN_MAX 20
@@ -369,21 +368,11 @@ static int plan_and_send(struct plan *p, size_t *at)
 	return r;
 }
 
-static bool is_past(const struct timespec *t)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec > t->tv_sec || (now.tv_sec == t->tv_sec && now.tv_nsec >= t->tv_nsec);
-}
-
-/* @return whether a plan that failed so is worth a new one */
+/* @return whether a plan that failed so is worth a new one, though nobody is known to be in the way */
 static bool is_stale(struct plan *p, size_t at, int r, unsigned int *churn)
 {
 	const struct cni_ipt_op *op = &p->op[at];
 
-	if (r == -ERESTART || r == -EINTR) /* somebody changed something */
-		return true;
 	if (r == -EBUSY && p->sent && op->what == CNI_IPT_OP_DROP) { /* a rule leads to it */
 		p->keep[at] = true;
 		return true;
@@ -394,25 +383,15 @@ static bool is_stale(struct plan *p, size_t at, int r, unsigned int *churn)
 	       ++*churn < CHURN_MAX;
 }
 
-static struct timespec deadline(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += CNI_IPT_PATIENCE;
-	return t;
-}
-
 static int run(struct plan *p, size_t *at)
 {
-	const struct timespec end = deadline();
 	unsigned int churn = 0;
 	int r;
 
 	do
 		r = plan_and_send(p, at);
-	while (r < 0 && is_stale(p, *at, r, &churn) && !is_past(&end));
-	return r == -ERESTART || r == -EINTR ? -EAGAIN : r;
+	while (cni_nft_again(&p->nft, r) || (r < 0 && is_stale(p, *at, r, &churn)));
+	return cni_nft_outcome(r);
 }
 
 static bool only_removes(const struct cni_ipt_op *op, size_t n)
@@ -447,7 +426,6 @@ static int nft_commit(const struct cni_ipt_op *op, size_t n, struct cni_error *e
 /* The rules as they were at one moment; -ENOENT if there is no such chain. */
 static int look(struct cni_nft *nft, struct view *v)
 {
-	const struct timespec end = deadline();
 	int r;
 
 	do {
@@ -458,8 +436,8 @@ static int look(struct cni_nft *nft, struct view *v)
 			return -ENOENT;
 		if (r == 1)
 			r = load(nft, v);
-	} while (r == -EINTR && !is_past(&end));
-	return r == -EINTR ? -EAGAIN : r;
+	} while (cni_nft_again(nft, r));
+	return cni_nft_outcome(r);
 }
 
 static int nft_each(sa_family_t family, const char *table, const char *chain,

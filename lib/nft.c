@@ -71,6 +71,7 @@ void cni_nft_close(struct cni_nft *nft)
 	if (nft->sk)
 		(void)mnl_socket_close(nft->sk);
 	free(nft->buf);
+	cni_turn_done(&nft->turn);
 	*nft = (struct cni_nft){ 0 };
 }
 
@@ -360,6 +361,13 @@ static int take_generation(const struct nlmsghdr *h, void *ctx)
 						       mnl_attr_validate(attr, MNL_TYPE_U32) == 0) *
 		(uint32_t *)ctx = mnl_attr_get_u32(attr);
 	return 0;
+}
+
+bool cni_nft_again(struct cni_nft *nft, int r)
+{
+	if (r == -EINTR) /* it was read while it changed; a turn is for who changes it */
+		return cni_turn_patient(&nft->turn);
+	return r == -ERESTART && cni_turn_again(&nft->turn);
 }
 
 int cni_nft_watch(struct cni_nft *nft)

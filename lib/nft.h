@@ -6,6 +6,7 @@
 #define CNI_NFT_H
 
 #include "ip.h"
+#include "turn.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -19,6 +20,7 @@ struct cni_nft {
 	uint32_t seq; /**< of the next message */
 	uint32_t set_id; /**< of the last set in the batch */
 	uint32_t failed; /**< of the message that the last commit failed at; 0 = the batch itself */
+	struct cni_turn turn;
 	bool full; /**< a message did not fit: the commit will say -EMSGSIZE */
 };
 
@@ -90,6 +92,25 @@ int cni_nft_watch(struct cni_nft *nft) cni_must_check;
 
 /** Take cni_nft_watch() back: what was put into the batch holds in whatever generation. */
 void cni_nft_unwatch(struct cni_nft *nft);
+
+/**
+ * Decide anew, if what it went by was changed by somebody else; in turns with all others that have to.
+ *
+ *	do
+ *		r = put_together_and_commit(&nft);
+ *	while (cni_nft_again(&nft, r));
+ *	return cni_nft_outcome(r);
+ *
+ * @param r  what came of the try
+ * @return whether to try again: r is -ERESTART or -EINTR, and there is still time
+ */
+bool cni_nft_again(struct cni_nft *nft, int r);
+
+/** @return what a caller is told of the last try: @p r, or -EAGAIN if others were always faster */
+static inline int cni_nft_outcome(int r)
+{
+	return r == -ERESTART || r == -EINTR ? -EAGAIN : r;
+}
 
 /**
  * Send the batch and wait for the kernel's answer; a new batch is begun.

@@ -119,6 +119,44 @@ START_TEST(what_is_decided_by_reading_is_decided_anew_after_a_change)
 }
 END_TEST
 
+static bool turn_is_free(void)
+{
+	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	bool is_free = flock(fd, LOCK_EX | LOCK_NB) == 0;
+
+	close(fd);
+	return is_free;
+}
+
+/* Somebody else is faster the first time; whose turn it was is noted each time. */
+static bool is_disturbed(const struct cni_ipt_rule *rule, void *ctx)
+{
+	cni_auto(ipt) struct cni_ipt tx = begin(&kinds[0]);
+	char *turns = ctx;
+
+	(void)rule;
+	strcat(turns, turn_is_free() ? "free " : "taken ");
+	if (strcmp(turns, "free ") == 0) {
+		cni_ipt_add(&tx, "FORWARD", MARKED("other"));
+		commit(&tx);
+	}
+	return false;
+}
+
+START_TEST(who_lost_has_its_turn_while_it_tries_again)
+{
+	struct cni_ipt tx = begin(&kinds[0]);
+	char turns[64] = "";
+
+	sh("iptables-nft -A FORWARD -m comment --comment x -j RETURN");
+	cni_ipt_delete_if(&tx, "FORWARD", is_disturbed, turns);
+	cni_ipt_append(&tx, "FORWARD", MARKED("y"));
+	commit(&tx);
+	ck_assert_str_eq(turns, "free taken taken "); /* the second time there are two rules */
+	ck_assert(turn_is_free());
+}
+END_TEST
+
 START_TEST(a_batch_that_overflowed_is_forgotten)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
@@ -492,6 +530,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, a_rule_is_there_once_however_often_it_is_added, 0, N(kinds));
 	tcase_add_loop_test(tc, what_is_deleted_can_be_added_anew_in_one_go, 0, N(kinds));
+	tcase_add_test(tc, who_lost_has_its_turn_while_it_tries_again);
 	tcase_add_test(tc, a_batch_that_overflowed_is_forgotten);
 	tcase_add_test(tc, what_is_decided_by_reading_is_decided_anew_after_a_change);
 	tcase_add_loop_test(tc, a_chain_in_use_stays_whole_and_goes_with_the_last_jump, 0,
