@@ -21,7 +21,7 @@
 #define LOCK_FILE "/run/xtables.lock"
 #define LOCK_VARIABLE "XTABLES_LOCKFILE"
 /* flock() can't wait with a deadline, so it is asked again and again. */
-#define LOCK_INTERVAL_MS 20
+#define LOCK_INTERVAL_MS 10
 /* Somebody who does not take the lock changed the table between reading and writing. */
 #define COMMIT_TRIES 20
 

@@ -57,6 +57,6 @@ bool cni_ipt_op_deletes(const struct cni_ipt_op *op, const struct cni_ipt_rule *
 int cni_ipt_op_failed(const struct cni_ipt_op *op, int r, struct cni_error *err);
 
 /** Seconds after which a writer gives up waiting for others. */
-#define CNI_IPT_PATIENCE 5
+#define CNI_IPT_PATIENCE 20
 
 #endif

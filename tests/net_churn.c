@@ -1,7 +1,7 @@
 /*
- * ADD and DEL while somebody else makes and deletes veth pairs, two in each millisecond, beside 500 links
- * that are there all the time: no call fails, every container has its address, nothing is left, and no
- * table of links, addresses or routes is asked for.
+ * ADD and DEL while somebody else makes and deletes veth pairs, as many as the kernel makes beside us and
+ * two in each millisecond at most, and 500 links are there all the time: no call fails, every container
+ * has its address, nothing is left, and no table of links, addresses or routes is asked for.
  *
  * CNI_TEST_CHURN says how often; 10,000 is the size to run at night, with the release build.
  */
@@ -189,6 +189,8 @@ START_TEST(others_who_make_and_delete_links_disturb_nobody)
 {
 	const char *size = getenv("CNI_TEST_CHURN");
 	int rounds = size ? atoi(size) : ROUNDS, status;
+	struct timespec begun, ended;
+	double ms;
 	pid_t pid;
 
 	call_ok(of("ADD", 0));
@@ -197,13 +199,20 @@ START_TEST(others_who_make_and_delete_links_disturb_nobody)
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0)
 		churn(other);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
 	for (int n = 0; n < rounds; n++)
 		round_of(n);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	ms = (double)(ended.tv_sec - begun.tv_sec) * 1e3 +
+	     (double)(ended.tv_nsec - begun.tv_nsec) / 1e6;
 	ck_assert_int_eq(waitpid(pid, &status, WNOHANG), 0);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
-	fprintf(stderr, "%d rounds; meanwhile %lu pairs made (%lu refused), %lu deleted\n", rounds,
-		other->made, other->refused, other->deleted);
+	fprintf(stderr,
+		"%d rounds, %.1f ms each; meanwhile %lu pairs made (%.2f per ms, %lu refused), %lu "
+		"deleted\n",
+		rounds, ms / rounds, other->made, (double)other->made / ms, other->refused,
+		other->deleted);
 	ck_assert_uint_gt(other->deleted, (unsigned long)rounds);
 	ck_assert_str_eq(sh("ip -o link show type veth | grep -v 'still\\|quiet\\|churn\\|peer'; "
 			    "nft list ruleset 2>/dev/null | grep 'id: ctr'; "
