@@ -74,9 +74,10 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 	cni_undo_push(undo, undo_create, ret);
 	/*
 	 * No frame can reach the host end before the container end is up, so this is in time although the
-	 * link is up already: the namespace never acts on a router advertisement.
+	 * link is up already: the namespace never acts on a router advertisement. Of an address of its own a
+	 * port has no use, and each one's routes make the next link's way up longer.
 	 */
-	cni_sysctl_ignore_advertisements(ret->host_name);
+	cni_sysctl_without_ipv6(ret->host_name);
 	r = cni_link_get(host, ret->host_name, &ret->host_end);
 	if (r < 0)
 		return cni_nl_fail(host, err, r, "failed to lookup \"%s\"", ret->host_name);

@@ -172,7 +172,7 @@ static const struct {
 	  "\"br0\" already has an IP address different from fd00::1/64",
 	  "it has fd00::7/48; \"forceAddress\": true replaces it" },
 	{ "ip netns exec c1 sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6'; "
-	  "mount -t tmpfs none /proc/sys",
+	  "mount -t tmpfs -o ro tmpfs /proc/sys/net",
 	  DUAL, "failed to enable IPv6 for interface \"eth0\"", "" },
 };
 
@@ -191,6 +191,17 @@ START_TEST(a_failing_step_leaves_nothing)
 		ck_assert_msg(strstr(r.details, failing_steps[_i].details) != NULL, "%s", r.out);
 		assert_unchanged(before);
 	}
+}
+END_TEST
+
+START_TEST(what_is_mounted_over_kernel_parameters_leads_no_write_astray)
+{
+	sh("echo 0 >/proc/sys/net/ipv4/ip_forward; mount -t tmpfs none /proc/sys/net/ipv4; "
+	   "echo 0 >/proc/sys/net/ipv4/ip_forward");
+	add(DUAL);
+	ck_assert_str_eq(sh("cat /proc/sys/net/ipv4/ip_forward; umount /proc/sys/net/ipv4; "
+			    "cat /proc/sys/net/ipv4/ip_forward"),
+			 "0\n1");
 }
 END_TEST
 
@@ -394,6 +405,7 @@ int main(void)
 	tcase_add_test(tc, ipam_that_cannot_be_run_leaves_nothing);
 	tcase_add_test(tc, del_without_its_ipam_plugin_does_the_rest_and_says_so);
 	tcase_add_loop_test(tc, a_failing_step_leaves_nothing, 0, ARRAY_SIZE(failing_steps));
+	tcase_add_test(tc, what_is_mounted_over_kernel_parameters_leads_no_write_astray);
 	tcase_add_test(tc, force_address_replaces_what_is_in_the_way);
 	tcase_add_test(tc, result_without_addresses_is_refused_before_any_change);
 	tcase_add_test(tc, add_to_what_is_no_namespace_changes_nothing);

@@ -162,8 +162,8 @@ static const struct {
 	  "read-only file system", "" },
 	{ "mkdir -p " BACKUPS " && mount -t tmpfs -o size=4k,nr_inodes=1 tmpfs " BACKUPS,
 	  TUNING(EVERYTHING), "no space left on device", "" },
-	{ "mount -t tmpfs none /proc/sys", TUNING(EVERYTHING), "open /proc/sys/net: no such file",
-	  "" },
+	{ "mount -t tmpfs -o ro tmpfs /proc/sys/net", TUNING(EVERYTHING),
+	  "open /proc/sys/net: no such device or address", "" },
 };
 
 START_TEST(a_failing_step_leaves_nothing)

@@ -132,6 +132,8 @@ static const char plain_links[] =
 	"s/addr_assign_type:[12]/mac: random/; s/addr_assign_type:3/mac: set/; "
 	"s/[a-z_]+_timer +[0-9.]+//g; "
 	"s/ state [A-Z]+//; s/<NO-CARRIER,/</; s/,LOWER_UP//; s/,M-DOWN//; s/ linkdown//; "
+	/* Ours have no IPv6 of their own: net_identity. */
+	"/<veth>/{/<link-local>|fe80::|ff00::|disable_ipv6/d}; "
 	"s/[ \\]+/ /g; s/ \\$//\" | sort; nft list ruleset | sed -E \"s/veth[0-9a-f]{8}/<veth>/; "
 	"/saddr " ASKED_MAC "/!s/saddr ([0-9a-f]{2}:){5}[0-9a-f]{2}/saddr <mac>/\"; ";
 
