@@ -34,14 +34,14 @@ static int list_one(const struct cni_bindir_entry *e, void *ctx)
 
 	cni_tool_cell(out, e->name, 16);
 	cni_tool_cell(out, text_of(&e->now, text), 12);
-	cni_tool_cell(out, e->is_kept ? text_of(&e->kept, text) : NULL, 7);
+	cni_tool_cell(out, e->is_kept ? text_of(&e->kept, text) : NULL, 12);
 	cni_buf_printf(out, "\n");
 	return 0;
 }
 
 static int list(const struct cni_bindir *d, struct cni_buf *out, struct cni_error *err)
 {
-	cni_buf_printf(out, "%-16s  %-12s  %-7s  \n", "NAME", "NOW", "RESTORE");
+	cni_buf_printf(out, "%-16s  %-12s  %-12s  \n", "NAME", "NOW", "RESTORE");
 	return cni_bindir_each(d, list_one, out, err);
 }
 
