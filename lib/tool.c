@@ -10,15 +10,36 @@
 
 static const struct {
 	const char *name, *usage;
-	int (*run)(int argc, char **argv);
+	cni_tool_command *run;
 } commands[] = {
-	{ "leases", "leases [NETWORK] [--json] [--data-dir DIR]   list the leases of host-local",
+	{ "install",
+	  "install [--bindir DIR] [--backup]              put the plugins into DIR; keep what is "
+	  "there\n"
+	  "  ccni install [--bindir DIR] --restore               put back what was kept\n"
+	  "  ccni install [--bindir DIR] --list                  list what is there, and what is "
+	  "kept",
+	  cni_tool_install },
+	{ "leases", "leases [NETWORK] [--json] [--data-dir DIR]     list the leases of host-local",
 	  cni_tool_leases },
 };
 
+void cni_tool_cell(struct cni_buf *out, const char *text, int width)
+{
+	int n = 0;
+
+	for (text = text && *text ? text : "-"; *text; text++, n++)
+		cni_buf_printf(out, "%c", *text > ' ' && *text < 0x7f ? *text : '?');
+	cni_buf_printf(out, "%*s  ", n < width ? width - n : 0, "");
+}
+
+int cni_tool_print(const struct cni_buf *out)
+{
+	return out->failed || write(STDOUT_FILENO, out->data, out->len) != (ssize_t)out->len;
+}
+
 static int usage(const struct cni_plugin *const *plugins)
 {
-	dprintf(STDERR_FILENO, "%s %s: CNI plugins, and a tool to look at what they keep\n\n",
+	dprintf(STDERR_FILENO, "%s %s: CNI plugins, and a tool for who runs them\n\n",
 		program_invocation_short_name, CNI_BUILD_VERSION);
 	for (size_t i = 0; i < CNI_ARRAY_SIZE(commands); i++)
 		dprintf(STDERR_FILENO, "  ccni %s\n", commands[i].usage);
@@ -33,6 +54,6 @@ int cni_tool(int argc, char **argv, const struct cni_plugin *const *plugins)
 {
 	for (size_t i = 0; argc > 1 && i < CNI_ARRAY_SIZE(commands); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return commands[i].run(argc - 1, argv + 1, plugins);
 	return usage(plugins);
 }

@@ -108,17 +108,6 @@ static json_t *sorted(json_t *list)
 	return out;
 }
 
-/* A container id comes from a file: nothing in it may steer a terminal. */
-static void print_cell(struct cni_buf *out, json_t *obj, const char *key, int width)
-{
-	const char *text = json_string_value(json_object_get(obj, key));
-	int n = 0;
-
-	for (text = text && *text ? text : "-"; *text; text++, n++)
-		cni_buf_printf(out, "%c", *text > ' ' && *text < 0x7f ? *text : '?');
-	cni_buf_printf(out, "%*s  ", n < width ? width - n : 0, "");
-}
-
 static void print_table(json_t *list, struct cni_buf *out)
 {
 	static const struct {
@@ -137,7 +126,8 @@ static void print_table(json_t *list, struct cni_buf *out)
 	cni_buf_printf(out, "\n");
 	json_array_foreach (list, i, obj) {
 		for (size_t k = 0; k < CNI_ARRAY_SIZE(columns); k++)
-			print_cell(out, obj, columns[k].key, columns[k].width);
+			cni_tool_cell(out, json_string_value(json_object_get(obj, columns[k].key)),
+				      columns[k].width);
 		cni_buf_printf(out, "\n");
 	}
 }
@@ -153,7 +143,7 @@ static int print_list(json_t *list, bool as_json)
 	} else {
 		print_table(in_order, &out);
 	}
-	return out.failed || write(STDOUT_FILENO, out.data, out.len) != (ssize_t)out.len;
+	return cni_tool_print(&out);
 }
 
 static int wrong_call(void)
@@ -162,7 +152,7 @@ static int wrong_call(void)
 	return 2;
 }
 
-int cni_tool_leases(int argc, char **argv)
+int cni_tool_leases(int argc, char **argv, const struct cni_plugin *const *plugins)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
@@ -174,6 +164,7 @@ int cni_tool_leases(int argc, char **argv)
 	bool as_json = false;
 	int o, r;
 
+	(void)plugins;
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (o == 'j')
 			as_json = true;

@@ -228,6 +228,21 @@ static const struct example examples[] = {
 				"[ $(cat /proc/sys/net/ipv4/conf/eth0/arp_announce) = 2 ]" } },
 	  .gateways = "10.82.0.1",
 	  .also = "ls /run/cni/tuning | grep -q ." },
+	{ .file = "83-nomad.conflist",
+	  .member = { { .name = "one",
+			.capabilities =
+				"{\"portMappings\":[{\"HostPort\":25000,\"ContainerPort\":80,"
+				"\"Protocol\":\"tcp\",\"HostIP\":\"\"},{\"HostPort\":25000,"
+				"\"ContainerPort\":80,\"Protocol\":\"udp\",\"HostIP\":\"\"}]}",
+			.args = "IgnoreUnknown=1;NOMAD_GROUP_NAME=web;NOMAD_JOB_ID=one",
+			.addresses = "172.26.64.2/20",
+			.also = HAS_DEFAULT("172.26.64.1") " && ip link show lo up | grep -q lo" },
+		      { .name = "two", .addresses = "172.26.64.3/20" } },
+	  .gateways = "172.26.64.1",
+	  .families = "4",
+	  .also = "iptables -S CNI-FORWARD 1 | grep -q -- '-j NOMAD-ADMIN' && "
+		  "iptables -t nat -S POSTROUTING | grep -qF 'name: \\\"nomad\\\" id: "
+		  "\\\"one\\\"'" },
 	{ .file = "99-loopback.conflist",
 	  .member = { { .name = "one", .addresses = "127.0.0.1/8 ::1/128" },
 		      { .name = "two", .addresses = "127.0.0.1/8 ::1/128" } },
