@@ -90,7 +90,7 @@ ask() {
 
 # All packet filter rules there are, in nftables and both kinds of iptables, without counters.
 world_rules() {
-	nft list ruleset
+	nft list ruleset 2>/dev/null | sed 's/ counter packets [0-9]* bytes [0-9]*//'
 	local tool
 	for tool in iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy; do
 		echo "$tool"
@@ -129,17 +129,20 @@ world_same() {
 }
 
 # world_clean WHAT [WORD...]: no container has left anything: no pair, no namespace, no lease, no result in
-# libcni's cache; and none of the words (addresses, names) is in any rule.
+# libcni's cache; and none of the words (addresses, names) is in any rule. The kernel may need a moment
+# to take a pair along with its namespace.
 world_clean() {
-	local what=$1 left word
-	shift
-	left=$(ip -o link show type veth | grep -v ': up0@' || true)
-	left+=$(world_files)
-	for word; do
-		left+=$(world_rules | grep -wF -e "$word" || true)
+	local left word
+	wait_until 10 "$1: pairs left behind" world_no_pairs
+	left=$(world_files)
+	[ -z "$left" ] || die "$1: left behind: $left"
+	for word in "${@:2}"; do
+		left=$(world_rules | grep -wF -e "$word" || true)
+		[ -z "$left" ] || die "$1: left behind: $left"
 	done
-	[ -z "$left" ] || die "$what: left behind: $left"
 }
+
+world_no_pairs() { ! ip -o link show type veth | grep -v ': up0@'; }
 
 # ---- servers and images ----
 
@@ -148,7 +151,7 @@ world_rootfs() {
 	mkdir -p "$1/bin" "$1/etc" "$1/tmp" "$1/proc" "$1/sys" "$1/dev" "$1/www/cgi-bin"
 	cp "$BUSYBOX" "$1/bin/busybox"
 	local applet
-	for applet in sh sleep httpd nc wget ping ip cat env; do
+	for applet in sh sleep timeout httpd nc wget ping ip cat env; do
 		ln -sf busybox "$1/bin/$applet"
 	done
 	cat >"$1/www/cgi-bin/caller" <<-'END'
@@ -255,7 +258,7 @@ world_setup() {
 	trap 'echo "$world_name: ${BASH_SOURCE[0]}:$LINENO: exit status $?: $BASH_COMMAND" >&2' ERR
 	# Plugins may be below what is hidden in a moment.
 	mount -t tmpfs -o mode=755 world /mnt
-	mkdir -p /mnt/world/bin /mnt/world/cgroup /mnt/world/sanitizer /mnt/tmp /mnt/lock /mnt/netns
+	mkdir -p /mnt/world/bin /mnt/world/cgroup /mnt/world/sanitizer /mnt/world/log /mnt/tmp /mnt/lock /mnt/netns
 	cp -aL "$WORLD_PLUGINS/." /mnt/world/bin/
 	mount -n --move /mnt /run
 	for dir in etc var opt root; do
@@ -288,7 +291,8 @@ world_setup() {
 # Whether the plugins are this project's.
 world_ours() { [ -e /opt/cni/bin/ccni ]; }
 
-# The last word: a script that ends well with a sanitizer's report did not end well.
+# The last word: a script that ends well with a sanitizer's report did not end well. What daemons wrote to
+# /run/world/log is shown when something went wrong.
 world_end() {
 	local status=$?
 	if [ -n "$(ls -A /run/world/sanitizer 2>/dev/null)" ]; then
@@ -296,6 +300,12 @@ world_end() {
 		status=1
 		echo "$world_name: FAILED: a sanitizer's report, above" >&2
 	fi
-	case $status in 0 | 77) ;; *) status=1 ;; esac
+	case $status in
+	0 | 77) ;;
+	*)
+		status=1
+		tail -n 30 /run/world/log/* >&2 2>/dev/null || true
+		;;
+	esac
 	exit "$status"
 }
