@@ -12,7 +12,7 @@ containerd_use() {
 	PATH=$WORLD_CACHE/$release/usr/bin:$WORLD_CACHE/bookworm/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin
 	CONTAINERD_SOCKET=/run/containerd/containerd.sock
 	export PATH CONTAINERD_SOCKET
-	say "containerd $(containerd --version | cut -d' ' -f3) and $(runc --version | head -n1)," \
+	say "containerd $(containerd --version | cut -d' ' -f3) and $(runc --version | sed -n 1p)," \
 		"plugins of $WORLD_PLUGINS"
 	mkdir -p /run/containerd
 	# Version 2 of the file is read by both.
