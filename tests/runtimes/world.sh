@@ -151,7 +151,12 @@ world_forget_masquerade() {
 	say "the Go plugins' masquerade rules are removed by hand"
 	local kind
 	for kind in iptables ip6tables; do
-		"$kind-save" -t nat | grep -v -e ' --comment "name: ' -e '^:CNI-[0-9a-f]\{24\} ' | "$kind-restore"
+		{
+			echo '*nat'
+			"$kind-save" -t nat | sed -n 's/^-A \(POSTROUTING .* --comment "name: \)/-D \1/p'
+			"$kind-save" -t nat | sed -n 's/^:\(CNI-[0-9a-f]\{24\}\) .*/-F \1\n-X \1/p'
+			echo COMMIT
+		} | "$kind-restore" --noflush
 	done
 }
 
