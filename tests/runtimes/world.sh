@@ -263,8 +263,18 @@ world_enter() {
 	# Whoever kills this shell ends the world.
 	WORLD_INSIDE=1 setpriv --pdeathsig KILL unshare --net --mount --pid --ipc --uts --fork --kill-child \
 		--mount-proc --propagation private "$(realpath "$0")" "$@" || status=$?
-	find /sys/fs/cgroup -depth -type d -path "*/$WORLD_CGROUP*" -exec rmdir {} + 2>/dev/null || true
+	world_sweep
 	exit "$status"
+}
+
+# Removes the control groups of this script, and of those that were killed.
+world_sweep() {
+	local dir pid
+	find /sys/fs/cgroup -depth -type d -path '*/ccni-test-*' 2>/dev/null | while read -r dir; do
+		pid=${dir##*/ccni-test-}
+		pid=${pid%%/*}
+		[ "$pid" != $$ ] && [ -d "/proc/$pid" ] || rmdir "$dir" 2>/dev/null || true
+	done
 }
 
 world_setup() {
