@@ -90,7 +90,7 @@ ask() {
 
 # All packet filter rules there are, in nftables and both kinds of iptables, without counters.
 world_rules() {
-	nft list ruleset 2>/dev/null | sed 's/ counter packets [0-9]* bytes [0-9]*//'
+	nft list ruleset 2>/dev/null | sed 's/counter packets [0-9]* bytes [0-9]* *//'
 	local tool
 	for tool in iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy; do
 		echo "$tool"
