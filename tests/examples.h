@@ -209,7 +209,9 @@ static const struct example examples[] = {
 			.capabilities = PUBLISH("8080"),
 			.addresses = "10.4.0.2/24" },
 		      { .name = "two", .addresses = "10.4.0.3/24" } },
-	  .families = "4" },
+	  .families = "4",
+	  .also = "iptables -S CNI-FORWARD | grep -q -- '-s 10.4.0.2/32 -j ACCEPT' && "
+		  "iptables -S CNI-ISOLATION-STAGE-2 | grep -q -- '-o nerdctl0 .* -j DROP'" },
 	{ .file = "81-kubernetes.conflist",
 	  .member = { { .name = "one",
 			.capabilities = PUBLISH("8080"),
