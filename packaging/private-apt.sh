@@ -27,11 +27,21 @@ private_apt_setup() {
 	apt update
 }
 
-# Run apt-get on it, in the current directory.
+# Run apt-get, or apt-cache, on it, in the current directory.
 apt() {
-	apt-get -qq -o Dir::Etc::SourceList="$private_apt/sources.list" \
+	private_apt_run apt-get -qq "$@" >&2
+}
+
+apt_cache() {
+	private_apt_run apt-cache "$@"
+}
+
+private_apt_run() {
+	tool=$1
+	shift
+	"$tool" -o Dir::Etc::SourceList="$private_apt/sources.list" \
 		-o Dir::Etc::SourceParts=/dev/null \
 		-o Dir::State="$private_apt/state" -o Dir::State::Status=/var/lib/dpkg/status \
 		-o Dir::Cache="$private_apt/cache" -o APT::Sandbox::User="$(id -un)" \
-		-o Acquire::Languages=none -o APT::Update::Error-Mode=any "$@" >&2
+		-o Acquire::Languages=none -o APT::Update::Error-Mode=any "$@"
 }
