@@ -17,9 +17,13 @@ static int make_one(const char *path, mode_t mode)
 
 int cni_dir_make(const char *path, mode_t mode)
 {
-	cni_auto(free) char *part = strdup(path);
-	int r = part ? 0 : -ENOMEM;
+	cni_auto(free) char *part = NULL;
+	int r = make_one(path, mode);
 
+	if (r != -ENOENT)
+		return r;
+	part = strdup(path);
+	r = part ? 0 : -ENOMEM;
 	for (char *p = part; r == 0 && *p; p++) {
 		if (*p != '/' || p == part)
 			continue;

@@ -16,6 +16,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -25,6 +26,7 @@
  */
 #define BATCH_SIZE (1 << 20)
 #define MESSAGE_MAX 4096
+#define BUFFER_SIZE (BATCH_SIZE + MESSAGE_MAX)
 /* A dump answers with at most this much at once, if we offer the room (linux/netlink.h). */
 #define ANSWER_SIZE 32768
 
@@ -47,10 +49,14 @@ int cni_nft_open(struct cni_nft *nft)
 {
 	const int room = BATCH_SIZE;
 
+	void *buf;
+
 	*nft = (struct cni_nft){ .seq = (uint32_t)time(NULL) };
-	nft->buf = calloc(1, BATCH_SIZE + MESSAGE_MAX); /* libmnl leaves padding as it is */
-	if (!nft->buf)
+	/* Zeroes, because libmnl leaves padding as it is; calloc would write them all the second time. */
+	buf = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (buf == MAP_FAILED)
 		return -ENOMEM;
+	nft->buf = buf;
 	nft->sk = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (!nft->sk || mnl_socket_bind(nft->sk, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
@@ -70,7 +76,8 @@ void cni_nft_close(struct cni_nft *nft)
 		mnl_nlmsg_batch_stop(nft->batch);
 	if (nft->sk)
 		(void)mnl_socket_close(nft->sk);
-	free(nft->buf);
+	if (nft->buf)
+		(void)munmap(nft->buf, BUFFER_SIZE);
 	cni_turn_done(&nft->turn);
 	*nft = (struct cni_nft){ 0 };
 }

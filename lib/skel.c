@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 
 /* Far more than any configuration; a GC list of 100,000 attachments has about 10 MB. */
 #define STDIN_MAX (64u << 20)
@@ -317,10 +318,14 @@ int cni_serve(const struct cni_plugin *plugin, const struct cni_plugin *const *s
 	const char *command = getenv("CNI_COMMAND");
 	struct cni_error err = { 0 };
 	cni_auto(fd) int out = -1;
+	size_t seed;
 	int r;
 
 	if (!command || !*command)
 		return print_usage(plugin);
+	/* Else jansson would open /dev/urandom, which may not be there, and count on the clock. */
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed))
+		json_object_seed(seed);
 	open_standard_streams();
 	(void)signal(SIGPIPE, SIG_IGN); /* a runtime that is gone is an error of write(2) */
 	(void)signal(SIGCHLD, SIG_DFL); /* else waitpid(2) would not tell how a delegate ended */

@@ -163,6 +163,25 @@ START_TEST(json_is_one_list_of_objects)
 }
 END_TEST
 
+START_TEST(dates_are_those_of_date)
+{
+	static const char *const dates[] = {
+		"1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "2000-02-29T00:00:00Z",
+		"2023-12-31T23:59:59Z", "2024-03-01T00:00:00Z", "2100-02-28T12:00:00Z",
+		"2100-03-01T12:00:00Z",
+	};
+	int n = (int)ARRAY_SIZE(dates);
+
+	for (int i = 0; i < n; i++) {
+		put(fmt("net1/10.1.0.%d", i + 2), "old");
+		sh("touch -d %s " NETS "/net1/10.1.0.%d", dates[i], i + 2);
+	}
+	tool_ok("leases --json --data-dir " NETS);
+	for (int i = 0; i < n; i++)
+		ck_assert_str_eq(sh("jq -r '.[%d].since' /run/out", i), dates[i]);
+}
+END_TEST
+
 /* What host-local itself has written, where it writes it unless told otherwise. */
 START_TEST(lists_what_host_local_gave_out)
 {
@@ -360,6 +379,7 @@ int main(void)
 	tcase_add_test(tc, lists_one_network);
 	tcase_add_test(tc, table_has_a_line_for_each_lease);
 	tcase_add_test(tc, json_is_one_list_of_objects);
+	tcase_add_test(tc, dates_are_those_of_date);
 	tcase_add_test(tc, lists_what_host_local_gave_out);
 	tcase_add_test(tc, a_lease_of_another_boot_is_stale);
 	tcase_add_test(tc, without_any_network_there_is_an_empty_list);

@@ -1,0 +1,221 @@
+/*
+ * What calls cost, in units that are the same on every machine: system calls, netlink messages, bytes
+ * asked from malloc, programs. A number that grows fails; a change that needs fewer lowers it here, one that
+ * needs more needs a reason. System calls and bytes are those of a build without sanitizers, which
+ * CI runs beside the others.
+ */
+#include "portmap_world.h"
+#include "trace.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+#define BIN "/run/bin" /* a path that is equally long everywhere */
+#define LIST(name, keys, ipam) \
+	"{\"cniVersion\":\"1.1.0\",\"name\":\"net1\",\"type\":\"" name "\"" keys ipam "}"
+#define BRIDGE(keys, ranges)                                          \
+	LIST("bridge", ",\"bridge\":\"br0\",\"isGateway\":true" keys, \
+	     ",\"ipam\":{\"type\":\"host-local\",\"ranges\":[" ranges \
+	     "],\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}")
+#define V4 "[{\"subnet\":\"10.1.0.0/24\"}]"
+#define V6 "[{\"subnet\":\"fd00:1::/64\"}]"
+#define MASQ(backend) ",\"ipMasq\":true,\"ipMasqBackend\":\"" backend "\""
+#define MAP(backend)                                                                          \
+	LIST("portmap", ",\"backend\":\"" backend "\"",                                       \
+	     ",\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80," \
+	     "\"protocol\":\"tcp\"}]}")
+
+enum { ADD, CHECK, DEL, VERBS };
+static const char *const verbs[] = { "ADD", "CHECK", "DEL" };
+
+struct cost {
+	int calls, messages, bytes;
+};
+
+static const struct {
+	const char *name, *config, *netns_ifname;
+	bool chained; /* behind bridge */
+	struct cost limit[VERBS]; /* of ADD, CHECK, DEL; CNI_TEST_COUNTS=1 prints how they are */
+} scenarios[] = {
+	{ "loopback",
+	  LIST("loopback", "", ""),
+	  "lo",
+	  false,
+	  { { 139, 4, 196869 }, { 131, 1, 52619 }, { 133, 2, 89887 } } },
+	{ "host-local",
+	  LIST("host-local", "", ",\"ipam\":{\"type\":\"host-local\",\"ranges\":[" V4 "]}"),
+	  "eth0",
+	  false,
+	  { { 157, 0, 17864 }, { 131, 0, 13826 }, { 139, 0, 13730 } } },
+	{ "bridge",
+	  BRIDGE("", V4),
+	  "eth0",
+	  false,
+	  { { 250, 12, 488901 }, { 180, 9, 492810 }, { 213, 9, 344792 } } },
+	{ "bridge, dual stack",
+	  BRIDGE("", V4 "," V6),
+	  "eth0",
+	  false,
+	  { { 305, 15, 631181 }, { 180, 9, 495670 }, { 223, 10, 383944 } } },
+	{ "bridge, nftables",
+	  BRIDGE(MASQ("nftables"), V4),
+	  "eth0",
+	  false,
+	  { { 259, 22, 494984 }, { 190, 10, 528829 }, { 216, 12, 347877 } } },
+	{ "bridge, iptables",
+	  BRIDGE(MASQ("iptables"), V4),
+	  "eth0",
+	  false,
+	  { { 271, 23, 572626 }, { 180, 9, 493656 }, { 252, 19, 569596 } } },
+	{ "portmap, nftables",
+	  MAP("nftables"),
+	  "eth0",
+	  true,
+	  { { 177, 28, 476665 }, { 142, 8, 295652 }, { 203, 21, 462628 } } },
+	{ "portmap, iptables",
+	  MAP("iptables"),
+	  "eth0",
+	  true,
+	  { { 231, 33, 571122 }, { 229, 18, 659210 }, { 218, 24, 605136 } } },
+	{ "firewall",
+	  LIST("firewall", ",\"ingressPolicy\":\"same-bridge\"", ""),
+	  "eth0",
+	  true,
+	  { { 219, 19, 517638 }, { 237, 16, 595364 }, { 157, 11, 250349 } } },
+	{ "tuning",
+	  LIST("tuning", ",\"sysctl\":{\"net.core.somaxconn\":\"500\"},\"mtu\":1400", ""),
+	  "eth0",
+	  true,
+	  { { 161, 2, 238068 }, { 145, 1, 194553 }, { 145, 2, 102383 } } },
+};
+#define SCENARIOS ((int)(sizeof(scenarios) / sizeof(scenarios[0])))
+
+static void setup(void)
+{
+	world_setup();
+	use_iptables("nft");
+	sh("mkdir " BIN " && cp %s/ccni " BIN " && cd " BIN
+	   " && for p in bridge firewall host-local loopback portmap tuning; do ln ccni $p; done",
+	   our_plugins());
+	no_link_local();
+}
+
+static struct call on(int n, const char *ifname, const char *command, const char *config)
+{
+	struct call c = on_container(n, command, config);
+
+	c.bin = BIN;
+	c.ifname = ifname;
+	return c;
+}
+
+/* @return a scenario's configuration for container n, which has a host port of its own */
+static const char *config_of(int i, int n)
+{
+	char *config = (char *)fmt("%s", scenarios[i].config), *port = strstr(config, "8080");
+
+	if (port)
+		port[3] = (char)('0' + n);
+	return config;
+}
+
+/* ADD container n's part of a scenario. @return the configuration for CHECK and DEL */
+static const char *add(int i, int n, const char *wrapper)
+{
+	const char *config = config_of(i, n);
+	struct call c;
+
+	if (scenarios[i].chained)
+		config = with_prev(config, call_ok(on(n, "eth0", "ADD", BRIDGE("", V4))).out);
+	c = on(n, scenarios[i].netns_ifname, "ADD", config);
+	c.wrapper = wrapper;
+	return with_prev(config_of(i, n), call_ok(c).out);
+}
+
+static void wrapped(int i, const char *command, const char *config, const char *wrapper)
+{
+	struct call c = on(1, scenarios[i].netns_ifname, command, config);
+
+	c.wrapper = wrapper;
+	(void)call_ok(c);
+}
+
+/* ADD, CHECK and DEL with what `wrapper` leaves in `file` read after each. */
+static void life(int i, const char *wrapper, const char *file, const char *ret[VERBS])
+{
+	const char *config = add(i, 1, wrapper);
+
+	ret[ADD] = sh("cat %s", file);
+	if (strcmp(scenarios[i].name, "host-local") == 0)
+		config = with_prev(scenarios[i].config,
+				   "{\"cniVersion\":\"1.1.0\",\"ips\":[{\"address\":"
+				   "\"10.1.0.3/24\"}]}");
+	wrapped(i, "CHECK", config, wrapper);
+	ret[CHECK] = sh("cat %s", file);
+	wrapped(i, "DEL", config, wrapper);
+	ret[DEL] = sh("cat %s", file);
+	if (scenarios[i].chained)
+		call_ok(on(1, "eth0", "DEL", BRIDGE("", V4)));
+}
+
+static bool within(const char *scenario, const char *verb, const char *what, int is, int limit)
+{
+	if (is > limit)
+		fprintf(stderr, "%s, %s: %d %s, not more than %d before\n", scenario, verb, is,
+			what, limit);
+	return is <= limit;
+}
+
+START_TEST(costs_no_more_than_before)
+{
+	const char *counted[VERBS], *allocated[VERBS];
+	bool good = true;
+
+	container_add("c1");
+	container_add("c2");
+	(void)add(_i, 2, NULL); /* bridge, tables and files are there */
+	life(_i, NO_LEAK_CHECK COUNT " /run/counts", "/run/counts", counted);
+	if (!SANITIZED)
+		life(_i, "env LD_PRELOAD=" ALLOCATED " ALLOCATED=/run/allocated", "/run/allocated",
+		     allocated);
+	for (int v = 0; v < VERBS; v++) {
+		const struct cost *limit = &scenarios[_i].limit[v];
+		int programs, calls, messages, dumps, bytes = SANITIZED ? 0 : atoi(allocated[v]);
+
+		ck_assert_int_eq(
+			sscanf(counted[v], "%d %d %d %d", &programs, &calls, &messages, &dumps), 4);
+		ck_assert_int_eq(programs, 1);
+		if (getenv("CNI_TEST_COUNTS"))
+			fprintf(stderr, "%s %s { %d, %d, %d }\n", scenarios[_i].name, verbs[v],
+				calls, messages, bytes);
+		good &= within(scenarios[_i].name, verbs[v], "netlink messages", messages,
+			       limit->messages);
+		good &= SANITIZED ||
+			within(scenarios[_i].name, verbs[v], "system calls", calls, limit->calls);
+		/* One per cent: a kernel may say more of a link than another. */
+		good &= SANITIZED || within(scenarios[_i].name, verbs[v], "bytes from malloc",
+					    bytes, limit->bytes + limit->bytes / 100);
+	}
+	ck_assert(good);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("counts");
+	TCase *tc = tcase_create("counts");
+
+	tcase_add_checked_fixture(tc, setup, world_teardown);
+	tcase_set_timeout(tc, 120);
+	tcase_add_loop_test(tc, costs_no_more_than_before, 0, SCENARIOS);
+	suite_add_tcase(suite, tc);
+	return world_main(suite);
+}
