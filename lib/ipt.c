@@ -5,6 +5,7 @@
 #include "ipt_writer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct cni_ipt_writer *const cni_ipt_writers[] = { &cni_ipt_nft, &cni_ipt_legacy, NULL };
@@ -154,6 +155,18 @@ void cni_ipt_delete_if(struct cni_ipt *tx, const char *chain,
 	}
 }
 
+void cni_ipt_delete_jumps(struct cni_ipt *tx, const char *chain, const char *target,
+			  bool (*match)(const struct cni_ipt_rule *rule, void *ctx), void *ctx)
+{
+	struct cni_ipt_op *op = note(tx, CNI_IPT_OP_DELETE_IF, chain);
+
+	if (op) {
+		(void)!snprintf(op->target, sizeof(op->target), "%s", target);
+		op->match = match;
+		op->ctx = ctx;
+	}
+}
+
 void cni_ipt_chain_drop(struct cni_ipt *tx, const char *chain)
 {
 	(void)note(tx, CNI_IPT_OP_DROP, chain);
@@ -161,7 +174,10 @@ void cni_ipt_chain_drop(struct cni_ipt *tx, const char *chain)
 
 bool cni_ipt_op_deletes(const struct cni_ipt_op *op, const struct cni_ipt_rule *rule)
 {
-	return op->match ? op->match(rule, op->ctx) : cni_ipt_rule_equal(&op->rule, rule);
+	if (op->what == CNI_IPT_OP_DELETE)
+		return cni_ipt_rule_equal(&op->rule, rule);
+	return (!*op->target || strcmp(rule->chain, op->target) == 0) &&
+	       (!op->match || op->match(rule, op->ctx));
 }
 
 void cni_ipt_done(struct cni_ipt *tx)

@@ -198,11 +198,19 @@ void cni_ipt_delete(struct cni_ipt *tx, const char *chain, const struct cni_ipt_
  * or chain: nothing to do.
  *
  * @param match  is called in cni_ipt_commit(), perhaps several times for one rule (a transaction that
- *               met another one is done again); it must not depend on how often
+ *               met another one is done again); it must not depend on how often. NULL = to all
  * @param ctx    must live until the commit
  */
 void cni_ipt_delete_if(struct cni_ipt *tx, const char *chain,
 		       bool (*match)(const struct cni_ipt_rule *rule, void *ctx), void *ctx);
+
+/**
+ * As cni_ipt_delete_if, of the rules that lead to @p target. Where they were made in one transaction with
+ * the rules of that chain, nf_tables need not be asked for the whole of @p chain.
+ * @param match  NULL = all of them
+ */
+void cni_ipt_delete_jumps(struct cni_ipt *tx, const char *chain, const char *target,
+			  bool (*match)(const struct cni_ipt_rule *rule, void *ctx), void *ctx);
 
 /**
  * Remove a chain with its rules. If it is not there, or a rule still leads to it after what was done

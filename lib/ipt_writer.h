@@ -27,8 +27,9 @@ struct cni_ipt_op {
 	struct cni_ipt_rule rule; /**< of APPEND, INSERT, ADD, DELETE */
 	const struct cni_ipt_rule
 		*above; /**< of INSERT: what stays in front of it; NULL = nothing */
-	bool (*match)(const struct cni_ipt_rule *rule, void *ctx); /**< of DELETE_IF */
+	bool (*match)(const struct cni_ipt_rule *rule, void *ctx); /**< of DELETE_IF; NULL = any */
 	void *ctx;
+	char target[CNI_IPT_CHAIN_LEN]; /**< of DELETE_IF: only rules that lead there; "" = all */
 };
 
 /** A writer. */

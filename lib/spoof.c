@@ -3,6 +3,7 @@
  */
 #include "spoof.h"
 #include "nft_expr.h"
+#include "nft_find.h"
 #include "owners.h"
 
 #include <errno.h>
@@ -188,8 +189,12 @@ static int sweep_once(struct sweep *s)
 			return r;
 	}
 	s->n = s->n_remove = 0;
-	r = cni_nft_each_rule(&nft, FAMILY, TABLE, PREROUTING, consider, s);
+	r = s->port_chain ? cni_nft_near_jumps(&nft, FAMILY, TABLE, PREROUTING, s->port_chain,
+					       consider, s)
+			  : 0;
 	if (r == 0)
+		r = cni_nft_each_rule(&nft, FAMILY, TABLE, PREROUTING, consider, s);
+	if (r >= 0)
 		r = put_removals(&nft, s);
 	s->sent = r > 0;
 	if (r > 0)
