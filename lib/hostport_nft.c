@@ -244,7 +244,7 @@ static unsigned int count_own(const struct cni_hostport *hp, int family)
 static void add_own(struct cni_nft *nft, const struct cni_hostport *hp, int family,
 		    const struct owner *o)
 {
-	cni_nft_anchor(nft, nfproto[family], TABLE, o->owner, count_own(hp, family), o->comment);
+	cni_nft_anchor(nft, nfproto[family], TABLE, o->owner, count_own(hp, family));
 	for (size_t i = 0; i < hp->mappings.n; i++)
 		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family)))
 			take(nft, forward(hp, family, &hp->mappings.item[i], o));
@@ -297,17 +297,12 @@ static int sweep_by_reading(struct sweep *s)
 static int sweep_anchors(struct sweep *s)
 {
 	uint32_t proto = nfproto[s->family];
-	int r;
+	int r = s->own ? cni_nft_anchored_delete(s->nft, proto, TABLE, s->own->owner,
+						 chains_with_owners, is_own, s->own)
+		       : cni_nft_anchors_sweep(s->nft, proto, TABLE, s->valid);
 
-	if (s->own) {
-		r = cni_nft_anchored_delete(s->nft, proto, TABLE, s->own->owner, chains_with_owners,
-					    is_own, s->own);
-		s->n += r >= 0;
-		return r;
-	}
-	r = cni_nft_anchors_sweep(s->nft, proto, TABLE, s->valid);
-	s->n += r > 0;
-	return r > 0 ? 0 : r;
+	s->n += s->own ? r >= 0 : r > 0;
+	return s->own || r < 0 ? r : 0;
 }
 
 /* ADD is one transaction for both families: if one has an anchor, the other one's rules have one, too. */

@@ -38,6 +38,7 @@ struct view {
 	struct known *rule; /* owned */
 	size_t n, room;
 	size_t met; /* so many were known before all was loaded */
+	const char *jumps_to; /* all rules that lead there are among the known; borrowed */
 };
 
 struct plan {
@@ -206,9 +207,9 @@ static int has_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op)
 								 : NULL;
 	int r = 0;
 
-	if (!v->fresh && !(to && to->fresh)) {
+	if (!v->fresh && !(to && (to->fresh || to->chain == v->jumps_to))) {
 		p->watched = true;
-		r = v->loaded || v->sought ? load(&p->nft, v) : seek(v, &op->rule);
+		r = v->loaded || v->sought || v->n > 0 ? load(&p->nft, v) : seek(v, &op->rule);
 		v->sought |= r == 0;
 	}
 	if (r != 0)
@@ -315,6 +316,8 @@ static int load_for(struct plan *p, struct view *v, const struct cni_ipt_op *op)
 		v->met = v->n;
 		r = cni_nft_near_jumps(&p->nft, nfproto(v->family), v->table, v->chain, op->target,
 				       load_rule, v);
+		if (r > 0)
+			v->jumps_to = to ? to->chain : NULL;
 	}
 	return r != 0 ? (r < 0 ? r : 0) : load(&p->nft, v);
 }

@@ -105,8 +105,7 @@ static int nft_add(const struct cni_args *args, const struct cni_result *res, bo
 		return r;
 	ensure_base(&nft);
 	(void)!snprintf(owner, sizeof(owner), "%s", comment);
-	cni_nft_anchor(&nft, FAMILY, TABLE, owner, (unsigned int)res->n_ips,
-		       comment + strlen(owner) + strlen(", "));
+	cni_nft_anchor(&nft, FAMILY, TABLE, owner, (unsigned int)res->n_ips);
 	for (size_t i = 0; i < res->n_ips; i++) {
 		struct nftnl_rule *rule = cni_nft_rule(FAMILY, TABLE, CHECKS, comment);
 		struct cni_prefix self = { .ip = res->ips[i].address.ip };

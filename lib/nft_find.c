@@ -113,7 +113,7 @@ int cni_nft_near_jumps(struct cni_nft *nft, uint32_t family, const char *table, 
 /* ---- anchors ---- */
 
 #define ANCHOR "rules-of-"
-#define COMMENT "rules: %u; "
+#define COMMENT "rules: %u"
 
 struct anchor {
 	char name[sizeof(ANCHOR) + CNI_OWNER_LEN];
@@ -128,11 +128,11 @@ static struct anchor name_of(const char *owner)
 }
 
 void cni_nft_anchor(struct cni_nft *nft, uint32_t family, const char *table, const char *owner,
-		    unsigned int n, const char *who)
+		    unsigned int n)
 {
-	char comment[CNI_COMMENT_LEN];
+	char comment[32];
 
-	(void)!snprintf(comment, sizeof(comment), COMMENT "%s", n, who);
+	snprintf(comment, sizeof(comment), COMMENT, n);
 	cni_nft_chain(nft, family, table, name_of(owner).name, NULL, comment);
 }
 

@@ -30,10 +30,9 @@ int cni_nft_near_jumps(struct cni_nft *nft, uint32_t family, const char *table, 
  *
  * @param owner  as names.h makes it
  * @param n      how many rules of this table follow
- * @param who    for the reader of a listing
  */
 void cni_nft_anchor(struct cni_nft *nft, uint32_t family, const char *table, const char *owner,
-		    unsigned int n, const char *who);
+		    unsigned int n);
 
 /** @return 1 if the attachment has an anchor, 0 if not; negative errno as cni_nft_each_rule */
 int cni_nft_has_anchor(struct cni_nft *nft, uint32_t family, const char *table,

@@ -39,6 +39,12 @@ static const char *swap_state(void)
 	return edit(state_text(), "/last_reserved_ip.[0-9]+:/d");
 }
 
+/* The Go plugins leave the chain that marks the place of rules of ours: empty, and without effect. */
+static const char *without_anchor(const char *state)
+{
+	return edit(state, "/chain rules-of-/,/}/d; /^$/d");
+}
+
 static void swap(const struct swap *s, const char *first, const char *second, const char *version)
 {
 	const char *config = conf(s->config, version), *before, *attached, *prev, *gc;
@@ -67,7 +73,7 @@ static void swap(const struct swap *s, const char *first, const char *second, co
 	same_text("after CHECK and GC", attached, swap_state());
 	call_ok(swap_call(first, "CHECK", 1, prev));
 	call_ok(swap_call(second, "DEL", 1, prev));
-	same_text("after DEL", before, swap_state());
+	same_text("after DEL", without_anchor(before), without_anchor(swap_state()));
 	call_ok(swap_call(first, "DEL", 1, prev));
 	same_text("after the second DEL", before, swap_state());
 }
