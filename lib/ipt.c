@@ -167,6 +167,18 @@ void cni_ipt_delete_jumps(struct cni_ipt *tx, const char *chain, const char *tar
 	}
 }
 
+void cni_ipt_delete_behind(struct cni_ipt *tx, const char *chain, const char *marker,
+			   unsigned int k, const struct cni_ipt_rule *rule)
+{
+	struct cni_ipt_op *op = note(tx, CNI_IPT_OP_DELETE_BEHIND, chain);
+
+	if (op) {
+		(void)!snprintf(op->target, sizeof(op->target), "%s", marker);
+		op->behind = k;
+		op->rule = *rule;
+	}
+}
+
 void cni_ipt_chain_drop(struct cni_ipt *tx, const char *chain)
 {
 	(void)note(tx, CNI_IPT_OP_DROP, chain);
@@ -207,6 +219,7 @@ int cni_ipt_op_failed(const struct cni_ipt_op *op, int r, struct cni_error *err)
 		[CNI_IPT_OP_ADD] = "append a rule to",
 		[CNI_IPT_OP_DELETE] = "delete rules of",
 		[CNI_IPT_OP_DELETE_IF] = "delete rules of",
+		[CNI_IPT_OP_DELETE_BEHIND] = "delete rules of",
 		[CNI_IPT_OP_DROP] = "remove",
 	};
 	const char *leads = op->rule.verdict == CNI_IPT_JUMP ? ", which leads to " : "";

@@ -335,6 +335,26 @@ static int plan_delete(struct plan *p, struct view *v, const struct cni_ipt_op *
 	return r;
 }
 
+static int plan_delete_behind(struct plan *p, struct view *v, const struct cni_ipt_op *op)
+{
+	cni_auto(nftnl_rule) struct nftnl_rule *rule = NULL;
+	struct cni_ipt_rule decoded;
+	int r;
+
+	p->watched = true;
+	r = cni_nft_rule_behind(&p->nft, nfproto(v->family), v->table, v->chain, op->target,
+				op->behind, &rule);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	cni_ipt_nft_decode(rule, v->family, &decoded);
+	if (!cni_ipt_rule_equal(&decoded, &op->rule))
+		return -ESTALE;
+	cni_nft_rule_delete(&p->nft, nfproto(v->family), v->table, v->chain,
+			    nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE));
+	p->any = true;
+	return 0;
+}
+
 static int plan_drop(struct plan *p, struct view *v)
 {
 	int r;
@@ -364,6 +384,8 @@ static int plan_op(struct plan *p, size_t i)
 	case CNI_IPT_OP_DELETE:
 	case CNI_IPT_OP_DELETE_IF:
 		return plan_delete(p, v, op);
+	case CNI_IPT_OP_DELETE_BEHIND:
+		return plan_delete_behind(p, v, op);
 	case CNI_IPT_OP_DROP:
 		return p->keep[i] ? 0 : plan_drop(p, v);
 	}

@@ -110,6 +110,19 @@ int cni_nft_near_jumps(struct cni_nft *nft, uint32_t family, const char *table, 
 	return 1;
 }
 
+int cni_nft_rule_behind(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
+			const char *marker, unsigned int k, struct nftnl_rule **ret)
+{
+	struct inside in = { .n = 0 };
+	int r = cni_nft_each_rule(nft, family, table, marker, take_inside, &in);
+
+	*ret = NULL;
+	if (r == 0)
+		r = in.n == 1 ? cni_nft_rule_get(nft, family, table, chain, in.last + k, ret)
+			      : -ENOENT;
+	return r;
+}
+
 /* ---- anchors ---- */
 
 #define ANCHOR "rules-of-"

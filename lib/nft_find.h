@@ -25,6 +25,14 @@ int cni_nft_near_jumps(struct cni_nft *nft, uint32_t family, const char *table, 
 		       void *ctx) cni_must_check;
 
 /**
+ * Ask for the rule of @p chain that was made as the @p k-th behind the only rule of @p marker.
+ * @param ret  gets it, to be freed; NULL on failure
+ * @return 0; -ENOENT if there is no such rule there, or not one rule in @p marker; negative errno
+ */
+int cni_nft_rule_behind(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
+			const char *marker, unsigned int k, struct nftnl_rule **ret) cni_must_check;
+
+/**
  * Mark the place of an attachment's rules, in the batch: an empty chain, named by the owner, to be
  * followed by the rules at once. There must be no such chain, but for one that this batch deletes.
  *
