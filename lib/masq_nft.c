@@ -75,14 +75,11 @@ static void ensure_base(struct cni_nft *nft)
 static int nft_del(const struct cni_args *args, struct cni_error *err);
 
 /* An earlier ADD's rules go first: an anchor leads to those of one transaction. */
-static int start_over(struct cni_nft *nft, const struct cni_args *args, struct cni_error *err)
+static int start_over(struct cni_nft *nft, const char *owner, const struct cni_args *args,
+		      struct cni_error *err)
 {
-	char owner[CNI_OWNER_LEN];
-	int r;
+	int r = cni_nft_has_anchor(nft, FAMILY, TABLE, owner);
 
-	r = cni_owner(args->name, args->containerid, args->ifname, owner);
-	if (r == 0)
-		r = cni_nft_has_anchor(nft, FAMILY, TABLE, owner);
 	if (r < 0)
 		return failed(err, r, "masquerade");
 	return r > 0 ? nft_del(args, err) : 0;
@@ -97,14 +94,15 @@ static int nft_add(const struct cni_args *args, const struct cni_result *res, bo
 
 	r = cni_owner_comment(args->name, args->containerid, args->ifname, comment);
 	if (r == 0)
+		r = cni_owner(args->name, args->containerid, args->ifname, owner);
+	if (r == 0)
 		r = cni_nft_open(&nft);
 	if (r < 0)
 		return failed(err, r, "masquerade");
-	r = start_over(&nft, args, err);
+	r = start_over(&nft, owner, args, err);
 	if (r < 0)
 		return r;
 	ensure_base(&nft);
-	(void)!snprintf(owner, sizeof(owner), "%s", comment);
 	cni_nft_anchor(&nft, FAMILY, TABLE, owner, (unsigned int)res->n_ips);
 	for (size_t i = 0; i < res->n_ips; i++) {
 		struct nftnl_rule *rule = cni_nft_rule(FAMILY, TABLE, CHECKS, comment);
