@@ -557,7 +557,7 @@ static struct texts texts_of(const struct nftnl_rule *rule)
 
 static void take_chain_comment(const struct nlattr *attr, struct cni_nft_chain *ret)
 {
-	_Static_assert(NFTNL_UDATA_CHAIN_COMMENT == NFTNL_UDATA_RULE_COMMENT,
+	_Static_assert((int)NFTNL_UDATA_CHAIN_COMMENT == (int)NFTNL_UDATA_RULE_COMMENT,
 		       "one type of comment");
 	const void *udata = mnl_attr_get_payload(attr);
 	struct texts t = { "", "" };
