@@ -549,6 +549,19 @@ static int holds(const char *owner, const char *chain)
 	return r;
 }
 
+/* The chain may be that of another interface. */
+static bool was_here(const struct cni_hostport *hp)
+{
+	char chain[CNI_CHAIN_NAME_LEN];
+	int r = 0;
+
+	if (cni_chain_name("DN-", hp->net, hp->containerid, chain) < 0)
+		return false;
+	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++)
+		r = chain_exists(cni_ipt_host(), f, chain);
+	return r > 0;
+}
+
 const struct cni_hostport_ops cni_hostport_ipt = {
 	.name = "iptables",
 	.usable = usable,
@@ -556,5 +569,6 @@ const struct cni_hostport_ops cni_hostport_ipt = {
 	.del = del,
 	.check = check,
 	.holds = holds,
+	.was_here = was_here,
 	.gc = gc,
 };

@@ -549,31 +549,32 @@ static int check(const struct cni_hostport *hp, struct cni_error *err)
 	return r;
 }
 
-struct hold {
-	const char *owner;
-	bool found;
-};
-
-static int is_held(const struct nftnl_rule *rule, void *ctx)
+static int is_held(const struct nftnl_rule *rule, void *owner)
 {
-	struct hold *h = ctx;
-
-	h->found |= strcmp(cni_nft_owner(rule), h->owner) == 0;
-	return 0;
+	return strcmp(cni_nft_owner(rule), owner) == 0 ? -ECANCELED : 0;
 }
 
 static int holds(const char *owner, const char *chain)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
-	struct hold h = { .owner = owner };
 	int r = cni_nft_open(&nft);
 
 	(void)chain;
-	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0 && !h.found; f++)
+	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++)
 		do {
-			r = cni_nft_each_rule(&nft, nfproto[f], TABLE, PORTS, is_held, &h);
-		} while (!h.found && cni_nft_again(&nft, r));
-	return h.found ? 1 : r == -EPROTONOSUPPORT ? 0 : r;
+			r = cni_nft_each_rule(&nft, nfproto[f], TABLE, PORTS, is_held,
+					      (void *)owner);
+		} while (cni_nft_again(&nft, r));
+	return r == -ECANCELED ? 1 : r == -EPROTONOSUPPORT ? 0 : r;
+}
+
+static bool was_here(const struct cni_hostport *hp)
+{
+	cni_auto(nft) struct cni_nft nft = { 0 };
+	struct owner o;
+
+	return owner_of(hp->net, hp->containerid, hp->ifname, &o) == 0 && cni_nft_open(&nft) == 0 &&
+	       has_anchor(&nft, o.owner) > 0;
 }
 
 static int usable(struct cni_error *err)
@@ -593,5 +594,6 @@ const struct cni_hostport_ops cni_hostport_nft = {
 	.del = del,
 	.check = check,
 	.holds = holds,
+	.was_here = was_here,
 	.gc = gc,
 };
