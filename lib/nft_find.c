@@ -126,7 +126,7 @@ int cni_nft_rule_behind(struct cni_nft *nft, uint32_t family, const char *table,
 /* ---- anchors ---- */
 
 #define ANCHOR "rules-of-"
-#define COMMENT "rules: %u"
+#define COMMENT "rules: "
 
 struct anchor {
 	char name[sizeof(ANCHOR) + CNI_OWNER_LEN];
@@ -145,7 +145,7 @@ void cni_nft_anchor(struct cni_nft *nft, uint32_t family, const char *table, con
 {
 	char comment[32];
 
-	snprintf(comment, sizeof(comment), COMMENT, n);
+	snprintf(comment, sizeof(comment), COMMENT "%u", n);
 	cni_nft_chain(nft, family, table, name_of(owner).name, NULL, comment);
 }
 
@@ -189,12 +189,22 @@ static int find(struct search *s, uint64_t handle)
 	return 0;
 }
 
+/* @return how many rules an anchor's comment says it has; 0 if that can't be */
+static unsigned int count_of(const char *comment)
+{
+	size_t head = strlen(COMMENT);
+	unsigned long n = strncmp(comment, COMMENT, head) == 0 ? strtoul(comment + head, NULL, 10)
+							       : 0;
+
+	return n <= ANCHORED_MAX ? (unsigned int)n : 0;
+}
+
 /* @return 1 if the anchor's rules are all there and the owner's; 0; negative errno */
 static int find_all(struct search *s, uint64_t anchor, unsigned int n)
 {
 	int r = 1;
 
-	if (n == 0 || n > ANCHORED_MAX)
+	if (n == 0)
 		return 0;
 	s->in = calloc(n, sizeof(*s->in));
 	if (!s->in)
@@ -219,15 +229,15 @@ int cni_nft_anchored_delete(struct cni_nft *nft, uint32_t family, const char *ta
 					     .ctx = ctx };
 	const struct anchor a = name_of(owner);
 	struct cni_nft_chain c;
-	unsigned int n = 0;
+	unsigned int n;
 	int r;
 
 	r = cni_nft_chain_get(nft, family, table, a.name, &c);
 	if (r < 0)
 		return r;
-	if (sscanf(c.comment, COMMENT, &n) == 1)
-		r = find_all(&s, c.handle, n);
-	for (unsigned int i = 0; i < n && r > 0; i++)
+	n = count_of(c.comment);
+	r = find_all(&s, c.handle, n);
+	for (unsigned int i = 0; i < n && s.in && r > 0; i++)
 		cni_nft_rule_delete(nft, family, table, s.in[i], c.handle + 1 + i);
 	if (r >= 0)
 		cni_nft_chain_delete(nft, family, table, a.name);
