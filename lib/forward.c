@@ -4,6 +4,7 @@
 #include "forward.h"
 #include "ipt_expect.h"
 #include "isolation.h"
+#include "names.h"
 #include "owners.h"
 
 #include <errno.h>
@@ -63,6 +64,31 @@ static struct cni_ipt_rule own_traffic(const struct cni_ip *ip)
 	return (struct cni_ipt_rule){ .source = whole(ip), .verdict = CNI_IPT_ACCEPT };
 }
 
+/*
+ * The chain of one address, which no packet sees: its rule marks the place of the other three, which are
+ * made right behind it in nf_tables, so that DEL need not look for them among those of all containers.
+ * It says how many addresses the attachment has.
+ */
+static int marker_chain(const struct cni_ip *ip, char ret[static CNI_CHAIN_NAME_LEN])
+{
+	char text[CNI_IP_STRLEN];
+
+	return cni_chain_name("FORWARD-DNAT-", cni_ip_format(ip, text), "", ret);
+}
+
+static struct cni_ipt_rule marker(const struct cni_forward *f, const struct cni_ip *ip)
+{
+	struct cni_ipt_rule rule = { .destination = whole(ip) };
+	size_t v4 = 0;
+
+	for (size_t i = 0; i < f->res->n_ips; i++)
+		v4 += f->res->ips[i].address.ip.family == AF_INET;
+	rule.verdict = f->published ? CNI_IPT_ACCEPT : CNI_IPT_CONTINUE;
+	snprintf(rule.comment, sizeof(rule.comment), "%.*s, addresses: %zu and %zu",
+		 CNI_OWNER_LEN - 1, f->comment, v4, f->res->n_ips - v4);
+	return rule;
+}
+
 /* Says whose the address is, also where published ports are not let through. */
 static struct cni_ipt_rule published(const struct cni_forward *f, const struct cni_ip *ip)
 {
@@ -107,6 +133,18 @@ static bool is_repeated(const struct cni_result *res, size_t i)
 	return false;
 }
 
+/* Rules of iptables-legacy have no handles. */
+static void note_marker(struct cni_ipt *tx, const struct cni_forward *f, const struct cni_ip *ip)
+{
+	struct cni_ipt_rule rule = marker(f, ip);
+	char chain[CNI_CHAIN_NAME_LEN];
+
+	if (tx->writer != &cni_ipt_nft || marker_chain(ip, chain) < 0)
+		return;
+	cni_ipt_chain(tx, chain);
+	cni_ipt_add(tx, chain, &rule);
+}
+
 /*
  * An address's rules are added without looking: that would mean to read those of all containers. What
  * an earlier owner of the address left goes with them.
@@ -133,6 +171,7 @@ void cni_forward_note(struct cni_ipt *tx, sa_family_t family, const struct cni_f
 
 		if (ip->family != family || is_repeated(f->res, i))
 			continue;
+		note_marker(tx, f, ip);
 		rule = replies(ip);
 		cni_ipt_add(tx, CNI_FORWARD_CHAIN, &rule);
 		rule = own_traffic(ip);
@@ -297,6 +336,19 @@ static bool goes(const struct cni_ipt_rule *rule, void *ctx)
 	       !l->error && take(l);
 }
 
+/* Markers of addresses that have left; a marker too many makes the next DEL of the address look around. */
+static int drop_markers(const struct leaving *l, struct cni_error *err)
+{
+	cni_auto(ipt) struct cni_ipt tx = { .writer = &cni_ipt_nft };
+	char chain[CNI_CHAIN_NAME_LEN];
+
+	cni_ipt_on(&tx, l->family, TABLE);
+	for (size_t i = 0; i < l->n; i++)
+		if (!l->item[i].kept && marker_chain(&l->item[i].ip, chain) == 0)
+			cni_ipt_chain_drop(&tx, chain);
+	return cni_ipt_commit(&tx, err);
+}
+
 /* Decided within the transaction, so that who adds an address meanwhile keeps it. */
 static int sweep_table(const struct cni_ipt_writer *writer, struct leaving *l,
 		       struct cni_error *err)
@@ -311,18 +363,78 @@ static int sweep_table(const struct cni_ipt_writer *writer, struct leaving *l,
 		cni_ipt_delete_if(&tx, CNI_FORWARD_CHAIN, goes_forward, l);
 		cni_ipt_delete_if(&tx, PUBLISHED_CHAIN, goes, l);
 		r = cni_ipt_commit(&tx, err);
+		if (r == 0 && writer == &cni_ipt_nft)
+			r = drop_markers(l, err);
 	} while (r == 0 && l->error == 0 && l->more);
 	if (r == 0 && l->error < 0)
 		r = cni_fail(err, CNI_E_INTERNAL, -l->error, "remove rules of " CNI_FORWARD_CHAIN);
 	return r;
 }
 
+/* ---- DEL by markers ---- */
+
+/* What a marker's chain holds. */
+struct marked {
+	struct cni_ipt_rule rule;
+	size_t n;
+};
+
+static void take_marker(const struct cni_ipt_rule *rule, void *ctx)
+{
+	struct marked *m = ctx;
+
+	m->rule = *rule;
+	m->n++;
+}
+
+/* @return 1 if the address is marked as this attachment's, by one ADD, and nobody else's; 0 */
+static int note_marked(struct cni_ipt *tx, const struct cni_forward *f, const struct cni_ip *ip)
+{
+	struct cni_forward was = *f;
+	struct cni_ipt_rule expected, rule;
+	char chain[CNI_CHAIN_NAME_LEN];
+	struct marked m = { .n = 0 };
+
+	if (marker_chain(ip, chain) < 0 ||
+	    cni_ipt_each(&cni_ipt_nft, ip->family, TABLE, chain, take_marker, &m, NULL) < 0)
+		return 0;
+	was.published = m.rule.verdict == CNI_IPT_ACCEPT;
+	expected = marker(&was, ip);
+	if (m.n != 1 || !cni_ipt_rule_equal(&m.rule, &expected))
+		return 0;
+	cni_ipt_on(tx, ip->family, TABLE);
+	rule = replies(ip);
+	cni_ipt_delete_behind(tx, CNI_FORWARD_CHAIN, chain, 1, &rule);
+	rule = own_traffic(ip);
+	cni_ipt_delete_behind(tx, CNI_FORWARD_CHAIN, chain, 2, &rule);
+	rule = published(&was, ip);
+	cni_ipt_delete_behind(tx, PUBLISHED_CHAIN, chain, 3, &rule);
+	cni_ipt_chain_drop(tx, chain);
+	return 1;
+}
+
+/* @return 1 if all rules of the attachment in nf_tables were found by their markers, and are gone; 0 */
+static int del_marked(const struct cni_forward *f)
+{
+	cni_auto(ipt) struct cni_ipt tx = { .writer = &cni_ipt_nft };
+	struct cni_error ignored = { 0 };
+
+	if (f->res->n_ips == 0)
+		return 0;
+	for (size_t i = 0; i < f->res->n_ips; i++)
+		if (!is_repeated(f->res, i) && !note_marked(&tx, f, &f->res->ips[i].address.ip))
+			return 0;
+	return cni_ipt_commit(&tx, &ignored) == 0;
+}
+
 /* Every table is swept; the first failure is reported. */
-static int sweep(const struct leaving *what, struct cni_error *err)
+static int sweep(const struct leaving *what, bool skip_nft, struct cni_error *err)
 {
 	int first = 0;
 
 	for (const struct cni_ipt_writer *const *w = cni_ipt_writers; *w; w++) {
+		if (skip_nft && *w == &cni_ipt_nft)
+			continue;
 		for (size_t i = 0; i < CNI_ARRAY_SIZE(families); i++) {
 			cni_auto(leaving) struct leaving l = *what;
 			int r;
@@ -339,14 +451,12 @@ static int sweep(const struct leaving *what, struct cni_error *err)
 int cni_forward_del(const struct cni_args *args, const struct cni_result *prev,
 		    struct cni_error *err)
 {
-	char owner[CNI_OWNER_LEN];
-	struct leaving what = { .prev = prev, .owner = owner };
+	struct cni_forward f = { .res = prev };
+	struct leaving what = { .prev = prev, .owner = f.comment };
 	int r;
 
-	r = cni_owner(args->name, args->containerid, args->ifname, owner);
-	if (r < 0)
-		return cni_fail(err, CNI_E_INTERNAL, -r, "remove rules of " CNI_FORWARD_CHAIN);
-	return sweep(&what, err);
+	r = cni_forward_own(&f, args, err);
+	return r < 0 ? r : sweep(&what, del_marked(&f), err);
 }
 
 int cni_forward_gc(const struct cni_args *args, struct cni_error *err)
@@ -358,7 +468,7 @@ int cni_forward_gc(const struct cni_args *args, struct cni_error *err)
 	r = cni_owners_valid(args, &valid);
 	if (r < 0)
 		return cni_fail(err, CNI_E_INTERNAL, -r, "remove rules of " CNI_FORWARD_CHAIN);
-	return sweep(&what, err);
+	return sweep(&what, false, err);
 }
 
 /* ---- CHECK ---- */

@@ -13,6 +13,11 @@
  *	-A CNI-FORWARD -d ADDRESS -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
  *	-A CNI-FORWARD -s ADDRESS -j ACCEPT
  *	-A CNI-FORWARD-DNAT -d ADDRESS -m comment --comment "OWNER, id: ..." -j ACCEPT
+ *
+ * In nf_tables each address also has a chain that nothing leads to, whose one rule was made right before
+ * the other three: by its handle DEL finds theirs, however many there are.
+ *
+ *	-A CNI-FORWARD-DNAT-HASH -d ADDRESS -m comment --comment "OWNER, addresses: 1 and 0" -j ACCEPT
  */
 #ifndef CNI_FORWARD_H
 #define CNI_FORWARD_H

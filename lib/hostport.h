@@ -55,6 +55,8 @@ struct cni_hostport_ops {
 	 * @return 1; 0; negative errno
 	 */
 	int (*holds)(const char *owner, const char *chain);
+	/** @return whether the attachment may have rules of an earlier ADD; no list is asked for */
+	bool (*was_here)(const struct cni_hostport *hp);
 	/** Remove the rules of this network's attachments that are not valid (conf.h). */
 	int (*gc)(const struct cni_args *args, struct cni_error *err);
 };

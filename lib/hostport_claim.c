@@ -226,6 +226,7 @@ struct seen {
 	struct job *j;
 	const struct cni_nft_set *set;
 	int family, result;
+	bool unmarked; /* marks of ports that others may have, too, are gone */
 };
 
 static int conflict(struct job *j, const struct cni_mapping *m, const struct cni_nft_elem *e)
@@ -278,6 +279,10 @@ static void on_seen(const struct cni_nft_elem *e, void *ctx)
 				    s->j->self)) { /* written anew, if it is still wanted */
 		s->j->again = true;
 		cni_nft_elem_delete(&s->j->nft, s->set, e->key);
+		if (s->set == &one[s->family]) {
+			delete_if_there(s->j, &some[s->family], &key);
+			s->unmarked = true;
+		}
 		return;
 	}
 	m = concerned(e, s);
@@ -297,11 +302,22 @@ static void on_seen(const struct cni_nft_elem *e, void *ctx)
 		cni_nft_elem_add(&s->j->nft, &some[s->family], &key, false);
 }
 
+static void mark_others(const struct cni_nft_elem *e, void *ctx)
+{
+	const struct seen *s = ctx;
+	struct cni_nft_elem key = mark(e);
+
+	if (!cni_who_same_attachment(e->owner, s->j->self))
+		cni_nft_elem_add(&s->j->nft, &some[s->family], &key, false);
+}
+
 static int see(struct job *j, const struct cni_nft_set *set, int family)
 {
 	struct seen s = { .j = j, .set = set, .family = family };
 	int r = cni_nft_elem_each(&j->nft, set, on_seen, &s);
 
+	if (r == 0 && s.result == 0 && s.unmarked)
+		r = cni_nft_elem_each(&j->nft, set, mark_others, &s);
 	return r < 0 ? r : s.result;
 }
 
@@ -343,7 +359,8 @@ static int take_all_seen(struct job *j)
 	return r < 0 ? r : each_claim(j->hp, take_free, j);
 }
 
-int cni_claim_take(const struct cni_hostport *hp, bool allow, int *ret_busy, struct cni_error *err)
+int cni_claim_take(const struct cni_hostport *hp, bool allow, bool look, int *ret_busy,
+		   struct cni_error *err)
 {
 	cni_auto(job) struct job j = { .hp = hp, .allow = allow, .err = err };
 	struct cni_who self;
@@ -355,7 +372,7 @@ int cni_claim_take(const struct cni_hostport *hp, bool allow, int *ret_busy, str
 	if (r == 0)
 		r = cni_nft_open(&j.nft);
 	if (r == 0)
-		r = decide(&j, take_all_unseen);
+		r = look ? -EEXIST : decide(&j, take_all_unseen);
 	if (r == -EEXIST)
 		r = decide(&j, take_all_seen);
 	if (cni_nft_is_absent(r))

@@ -17,12 +17,13 @@
  * conflict: the runtime gives one list to all its networks.
  *
  * @param allow     one that another container has is none, either; it keeps it
+ * @param look      the attachment may have ports of an earlier ADD: they are looked for, and given back
  * @param ret_busy  gets a file descriptor that says "at work", to be closed when the rules are there; -1 if
  *                  it could not be had
  * @return 0; 1 if the attachment had some of them already, from an earlier ADD; -EADDRINUSE, naming the
  *         port and its owner; other negative errno. Then nothing was taken.
  */
-int cni_claim_take(const struct cni_hostport *hp, bool allow, int *ret_busy,
+int cni_claim_take(const struct cni_hostport *hp, bool allow, bool look, int *ret_busy,
 		   struct cni_error *err) cni_must_check;
 
 /**

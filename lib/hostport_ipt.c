@@ -175,13 +175,6 @@ static int each_entry(const struct cni_hostport *hp, int family, const char *cha
 
 /* ---- ADD ---- */
 
-static bool is_any_rule(const struct cni_ipt_rule *rule, void *ctx)
-{
-	(void)rule;
-	(void)ctx;
-	return true;
-}
-
 static void ensure_base(struct cni_ipt *tx, const struct cni_hostport *hp, int family)
 {
 	struct cni_ipt_rule rule;
@@ -216,11 +209,6 @@ static int append_entry(const struct cni_ipt_rule *rule, void *ctx)
 	return 0;
 }
 
-static bool leads_to(const struct cni_ipt_rule *rule, void *ctx)
-{
-	return strcmp(rule->chain, ctx) == 0;
-}
-
 struct own {
 	struct cni_ipt *tx;
 	const char *chain;
@@ -240,8 +228,8 @@ static void add_own(struct cni_ipt *tx, const struct cni_hostport *hp, int famil
 
 	cni_ipt_chain(tx, chain);
 	if (hp->again) {
-		cni_ipt_delete_if(tx, DNAT, leads_to, chain);
-		cni_ipt_delete_if(tx, chain, is_any_rule, NULL);
+		cni_ipt_delete_jumps(tx, DNAT, chain, NULL, NULL);
+		cni_ipt_delete_if(tx, chain, NULL, NULL);
 	}
 	for (size_t i = 0; i < hp->mappings.n; i++)
 		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family)))
@@ -272,9 +260,9 @@ static int add(const struct cni_hostport *hp, struct cni_error *err)
 
 /* ---- removing ---- */
 
-static void drop_chain(struct cni_ipt *tx, const char *entries, char *chain)
+static void drop_chain(struct cni_ipt *tx, const char *entries, const char *chain)
 {
-	cni_ipt_delete_if(tx, entries, leads_to, chain);
+	cni_ipt_delete_jumps(tx, entries, chain, NULL, NULL);
 	cni_ipt_chain_drop(tx, chain);
 }
 
@@ -561,6 +549,19 @@ static int holds(const char *owner, const char *chain)
 	return r;
 }
 
+/* The chain may be that of another interface. */
+static bool was_here(const struct cni_hostport *hp)
+{
+	char chain[CNI_CHAIN_NAME_LEN];
+	int r = 0;
+
+	if (cni_chain_name("DN-", hp->net, hp->containerid, chain) < 0)
+		return false;
+	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++)
+		r = chain_exists(cni_ipt_host(), f, chain);
+	return r > 0;
+}
+
 const struct cni_hostport_ops cni_hostport_ipt = {
 	.name = "iptables",
 	.usable = usable,
@@ -568,5 +569,6 @@ const struct cni_hostport_ops cni_hostport_ipt = {
 	.del = del,
 	.check = check,
 	.holds = holds,
+	.was_here = was_here,
 	.gc = gc,
 };

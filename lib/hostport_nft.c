@@ -9,6 +9,7 @@
 #include "hostport.h"
 #include "names.h"
 #include "nft_expr.h"
+#include "nft_find.h"
 #include "owners.h"
 
 #include <errno.h>
@@ -66,9 +67,10 @@ static int owner_of(const char *net, const char *containerid, const char *ifname
 }
 
 /* A rule without an owner is of the Go plugins, or came through nft's text: the id has to do. */
-static bool is_own(const struct nftnl_rule *rule, const struct owner *o)
+static bool is_own(const struct nftnl_rule *rule, const void *ctx)
 {
 	const char *owner = cni_nft_owner(rule);
+	const struct owner *o = ctx;
 
 	return strcmp(cni_nft_comment(rule), o->comment) == 0 &&
 	       (!*owner || strcmp(owner, o->owner) == 0);
@@ -229,9 +231,20 @@ static void ensure_base(struct cni_nft *nft, int family, bool snat)
 	take(nft, drop_from_outside());
 }
 
+static unsigned int count_own(const struct cni_hostport *hp, int family)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < hp->mappings.n; i++)
+		n += cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family));
+	return n + hp->snat + (hp->snat && family == CNI_HOSTPORT_V4 && !hp->masq_all);
+}
+
+/* The rules follow their anchor: DEL counts on that. */
 static void add_own(struct cni_nft *nft, const struct cni_hostport *hp, int family,
 		    const struct owner *o)
 {
+	cni_nft_anchor(nft, nfproto[family], TABLE, o->owner, count_own(hp, family));
 	for (size_t i = 0; i < hp->mappings.n; i++)
 		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family)))
 			take(nft, forward(hp, family, &hp->mappings.item[i], o));
@@ -244,7 +257,7 @@ static void add_own(struct cni_nft *nft, const struct cni_hostport *hp, int fami
 
 /* ---- removing ---- */
 
-static const char *const chains_with_owners[] = { PORTS, OLD_PORTS, MASQUERADING };
+static const char *const chains_with_owners[] = { PORTS, MASQUERADING, OLD_PORTS, NULL };
 
 /* Rules to be deleted, in the batch that is being put together. */
 struct sweep {
@@ -252,8 +265,7 @@ struct sweep {
 	int family;
 	const char *chain;
 	const struct owner *own; /* this one's, or: */
-	bool (*is_stale)(const struct nftnl_rule *rule, void *ctx);
-	void *ctx;
+	const struct cni_owners *valid; /* of attachments that are none of these */
 	unsigned int n;
 };
 
@@ -261,7 +273,8 @@ static int consider(const struct nftnl_rule *rule, void *ctx)
 {
 	struct sweep *s = ctx;
 
-	if (s->own ? !is_own(rule, s->own) : !s->is_stale(rule, s->ctx))
+	/* What does not say of which network it is, stays: it may be of another one. */
+	if (s->own ? !is_own(rule, s->own) : !cni_owners_stale(s->valid, cni_nft_owner(rule)))
 		return 0;
 	cni_nft_rule_delete(s->nft, nfproto[s->family], TABLE, s->chain,
 			    nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE));
@@ -269,17 +282,43 @@ static int consider(const struct nftnl_rule *rule, void *ctx)
 	return 0;
 }
 
-static int sweep_all(struct sweep *s)
+static int sweep_by_reading(struct sweep *s)
 {
 	int r = 0;
 
+	for (size_t i = 0; chains_with_owners[i] && r == 0; i++) {
+		s->chain = chains_with_owners[i];
+		r = cni_nft_each_rule(s->nft, nfproto[s->family], TABLE, s->chain, consider, s);
+	}
+	return r;
+}
+
+/* @return 1 if an anchor led to all rules of a family; 0; -ENOENT without anchor; other negative errno */
+static int sweep_anchors(struct sweep *s)
+{
+	uint32_t proto = nfproto[s->family];
+	int r = s->own ? cni_nft_anchored_delete(s->nft, proto, TABLE, s->own->owner,
+						 chains_with_owners, is_own, s->own)
+		       : cni_nft_anchors_sweep(s->nft, proto, TABLE, s->valid);
+
+	s->n += s->own ? r >= 0 : r > 0;
+	return s->own || r < 0 ? r : 0;
+}
+
+/* ADD is one transaction for both families: if one has an anchor, the other one's rules have one, too. */
+static int sweep_all(struct sweep *s)
+{
+	int led[CNI_HOSTPORT_FAMILIES], r = 0;
+
 	s->n = 0;
-	for (s->family = 0; s->family < CNI_HOSTPORT_FAMILIES; s->family++)
-		for (size_t i = 0; i < CNI_ARRAY_SIZE(chains_with_owners) && r == 0; i++) {
-			s->chain = chains_with_owners[i];
-			r = cni_nft_each_rule(s->nft, nfproto[s->family], TABLE, s->chain, consider,
-					      s);
-		}
+	for (s->family = 0; s->family < CNI_HOSTPORT_FAMILIES; s->family++) {
+		led[s->family] = sweep_anchors(s);
+		if (led[s->family] < 0 && led[s->family] != -ENOENT)
+			return led[s->family];
+	}
+	for (s->family = 0; s->family < CNI_HOSTPORT_FAMILIES && r == 0; s->family++)
+		if (led[s->family] == 0 || (led[s->family] < 0 && led[!s->family] <= 0))
+			r = sweep_by_reading(s);
 	return r;
 }
 
@@ -320,13 +359,24 @@ static int del(const char *net, const char *containerid, const char *ifname, str
 	return removed(r < 0 ? r : sweep_and_commit(&s), err);
 }
 
+static int has_anchor(struct cni_nft *nft, const char *owner)
+{
+	int r = 0;
+
+	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++)
+		r = cni_nft_has_anchor(nft, nfproto[f], TABLE, owner);
+	return r;
+}
+
 /* The batch of ADD. Only one that follows an earlier ADD has to look for that one's rules. */
 static int add_to_batch(struct cni_nft *nft, const struct cni_hostport *hp, const struct owner *o)
 {
 	struct sweep old = { .nft = nft, .own = o };
 	int r = cni_nft_watch(nft);
 
-	if (r == 0 && hp->again)
+	if (r == 0)
+		r = hp->again ? 1 : has_anchor(nft, o->owner);
+	if (r > 0)
 		r = sweep_all(&old);
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++) {
 		if (!cni_hostport_has(hp, f))
@@ -360,16 +410,10 @@ static int add(const struct cni_hostport *hp, struct cni_error *err)
 
 /* ---- GC ---- */
 
-/* Rules that do not say of which network they are, stay: they may be of another one. */
-static bool is_stale(const struct nftnl_rule *rule, void *valid)
-{
-	return cni_owners_stale(valid, cni_nft_owner(rule));
-}
-
 static int gc(const struct cni_args *args, struct cni_error *err)
 {
 	cni_auto(owners) struct cni_owners valid = { 0 };
-	struct sweep s = { .is_stale = is_stale, .ctx = &valid };
+	struct sweep s = { .valid = &valid };
 	int r = cni_owners_valid(args, &valid);
 
 	return removed(r < 0 ? r : sweep_and_commit(&s), err);
@@ -505,31 +549,32 @@ static int check(const struct cni_hostport *hp, struct cni_error *err)
 	return r;
 }
 
-struct hold {
-	const char *owner;
-	bool found;
-};
-
-static int is_held(const struct nftnl_rule *rule, void *ctx)
+static int is_held(const struct nftnl_rule *rule, void *owner)
 {
-	struct hold *h = ctx;
-
-	h->found |= strcmp(cni_nft_owner(rule), h->owner) == 0;
-	return 0;
+	return strcmp(cni_nft_owner(rule), owner) == 0 ? -ECANCELED : 0;
 }
 
 static int holds(const char *owner, const char *chain)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
-	struct hold h = { .owner = owner };
 	int r = cni_nft_open(&nft);
 
 	(void)chain;
-	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0 && !h.found; f++)
+	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++)
 		do {
-			r = cni_nft_each_rule(&nft, nfproto[f], TABLE, PORTS, is_held, &h);
-		} while (!h.found && cni_nft_again(&nft, r));
-	return h.found ? 1 : r == -EPROTONOSUPPORT ? 0 : r;
+			r = cni_nft_each_rule(&nft, nfproto[f], TABLE, PORTS, is_held,
+					      (void *)owner);
+		} while (cni_nft_again(&nft, r));
+	return r == -ECANCELED ? 1 : r == -EPROTONOSUPPORT ? 0 : r;
+}
+
+static bool was_here(const struct cni_hostport *hp)
+{
+	cni_auto(nft) struct cni_nft nft = { 0 };
+	struct owner o;
+
+	return owner_of(hp->net, hp->containerid, hp->ifname, &o) == 0 && cni_nft_open(&nft) == 0 &&
+	       has_anchor(&nft, o.owner) > 0;
 }
 
 static int usable(struct cni_error *err)
@@ -549,5 +594,6 @@ const struct cni_hostport_ops cni_hostport_nft = {
 	.del = del,
 	.check = check,
 	.holds = holds,
+	.was_here = was_here,
 	.gc = gc,
 };

@@ -53,7 +53,11 @@ bool cni_who_same_container(const char *who, const struct cni_who *self)
 
 unsigned int cni_who_count(const char *who)
 {
-	return strlen(who) == CNI_WHO_LEN - 1 ? (unsigned int)strtoul(who + COUNT_AT, NULL, 10) : 0;
+	const char *count = who + COUNT_AT;
+
+	if (strlen(who) != CNI_WHO_LEN - 1 || strspn(count, "0123456789") != COUNT_LEN)
+		return 0;
+	return (unsigned int)strtoul(count, NULL, 10);
 }
 
 /*

@@ -5,6 +5,7 @@
 #include "ipt_writer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct cni_ipt_writer *const cni_ipt_writers[] = { &cni_ipt_nft, &cni_ipt_legacy, NULL };
@@ -154,6 +155,30 @@ void cni_ipt_delete_if(struct cni_ipt *tx, const char *chain,
 	}
 }
 
+void cni_ipt_delete_jumps(struct cni_ipt *tx, const char *chain, const char *target,
+			  bool (*match)(const struct cni_ipt_rule *rule, void *ctx), void *ctx)
+{
+	struct cni_ipt_op *op = note(tx, CNI_IPT_OP_DELETE_IF, chain);
+
+	if (op) {
+		(void)!snprintf(op->target, sizeof(op->target), "%s", target);
+		op->match = match;
+		op->ctx = ctx;
+	}
+}
+
+void cni_ipt_delete_behind(struct cni_ipt *tx, const char *chain, const char *marker,
+			   unsigned int k, const struct cni_ipt_rule *rule)
+{
+	struct cni_ipt_op *op = note(tx, CNI_IPT_OP_DELETE_BEHIND, chain);
+
+	if (op) {
+		(void)!snprintf(op->target, sizeof(op->target), "%s", marker);
+		op->behind = k;
+		op->rule = *rule;
+	}
+}
+
 void cni_ipt_chain_drop(struct cni_ipt *tx, const char *chain)
 {
 	(void)note(tx, CNI_IPT_OP_DROP, chain);
@@ -161,7 +186,10 @@ void cni_ipt_chain_drop(struct cni_ipt *tx, const char *chain)
 
 bool cni_ipt_op_deletes(const struct cni_ipt_op *op, const struct cni_ipt_rule *rule)
 {
-	return op->match ? op->match(rule, op->ctx) : cni_ipt_rule_equal(&op->rule, rule);
+	if (op->what == CNI_IPT_OP_DELETE)
+		return cni_ipt_rule_equal(&op->rule, rule);
+	return (!*op->target || strcmp(rule->chain, op->target) == 0) &&
+	       (!op->match || op->match(rule, op->ctx));
 }
 
 void cni_ipt_done(struct cni_ipt *tx)
@@ -191,6 +219,7 @@ int cni_ipt_op_failed(const struct cni_ipt_op *op, int r, struct cni_error *err)
 		[CNI_IPT_OP_ADD] = "append a rule to",
 		[CNI_IPT_OP_DELETE] = "delete rules of",
 		[CNI_IPT_OP_DELETE_IF] = "delete rules of",
+		[CNI_IPT_OP_DELETE_BEHIND] = "delete rules of",
 		[CNI_IPT_OP_DROP] = "remove",
 	};
 	const char *leads = op->rule.verdict == CNI_IPT_JUMP ? ", which leads to " : "";

@@ -198,11 +198,27 @@ void cni_ipt_delete(struct cni_ipt *tx, const char *chain, const struct cni_ipt_
  * or chain: nothing to do.
  *
  * @param match  is called in cni_ipt_commit(), perhaps several times for one rule (a transaction that
- *               met another one is done again); it must not depend on how often
+ *               met another one is done again); it must not depend on how often. NULL = to all
  * @param ctx    must live until the commit
  */
 void cni_ipt_delete_if(struct cni_ipt *tx, const char *chain,
 		       bool (*match)(const struct cni_ipt_rule *rule, void *ctx), void *ctx);
+
+/**
+ * As cni_ipt_delete_if, of the rules that lead to @p target. Where they were made in one transaction with
+ * the rules of that chain, nf_tables need not be asked for the whole of @p chain.
+ * @param match  NULL = all of them
+ */
+void cni_ipt_delete_jumps(struct cni_ipt *tx, const char *chain, const char *target,
+			  bool (*match)(const struct cni_ipt_rule *rule, void *ctx), void *ctx);
+
+/**
+ * Delete the rule that was added as the @p k-th after the only rule of chain @p marker, in one
+ * transaction with it; no other equal one. If it is not found so, the commit says -ESTALE, and nothing
+ * is done: always so in ip_tables, and in nf_tables where somebody wrote the table anew.
+ */
+void cni_ipt_delete_behind(struct cni_ipt *tx, const char *chain, const char *marker,
+			   unsigned int k, const struct cni_ipt_rule *rule);
 
 /**
  * Remove a chain with its rules. If it is not there, or a rule still leads to it after what was done
@@ -221,7 +237,8 @@ void cni_ipt_chain_drop(struct cni_ipt *tx, const char *chain);
  *
  * @param err  on failure: what could not be done to which chain
  * @return 0; -ENOENT if a chain that a rule goes into or leads to does not exist; -EAGAIN with
- *         CNI_E_RETRY if the lock or a quiet moment was not to be had within seconds;
+ *         CNI_E_RETRY if the lock or a quiet moment was not to be had within seconds; -ESTALE: see
+ *         cni_ipt_delete_behind;
  *         -EPROTONOSUPPORT if the kernel has no such packet filter (never if things are only to be
  *         removed); other negative errno
  */

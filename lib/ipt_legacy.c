@@ -240,6 +240,8 @@ static int apply_op(struct table *t, const struct cni_ipt_op *op)
 	case CNI_IPT_OP_DELETE:
 	case CNI_IPT_OP_DELETE_IF:
 		return exists ? delete_rules(t, op) : 0;
+	case CNI_IPT_OP_DELETE_BEHIND: /* rules have no order of birth here */
+		return -ESTALE;
 	case CNI_IPT_OP_DROP:
 		return exists ? drop_chain(t, op->chain) : 0;
 	}

@@ -206,6 +206,8 @@ static bool read_iface(const char *name, const unsigned char *mask, bool invert,
 		covered++;
 	if (len == 0)
 		return covered == 0 && !invert;
+	if (strcmp(ret->name, "+") == 0) /* any: none of ours says it so */
+		return false;
 	return covered == (name[len - 1] == '+' ? len - 1 : len + 1);
 }
 

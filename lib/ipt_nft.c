@@ -8,7 +8,7 @@
  */
 #include "ipt_nft_rule.h"
 #include "ipt_writer.h"
-#include "nft.h"
+#include "nft_find.h"
 
 #include <errno.h>
 #include <linux/netfilter.h>
@@ -37,6 +37,8 @@ struct view {
 	bool sought; /* something was looked for in vain: the next time all is loaded */
 	struct known *rule; /* owned */
 	size_t n, room;
+	size_t met; /* so many were known before all was loaded */
+	const char *jumps_to; /* all rules that lead there are among the known; borrowed */
 };
 
 struct plan {
@@ -143,13 +145,18 @@ static struct known *add_known(struct view *v)
 
 static int load_rule(const struct nftnl_rule *rule, void *ctx)
 {
+	uint64_t handle = nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE);
 	struct view *v = ctx;
-	struct known *k = add_known(v);
+	struct known *k;
 
+	for (size_t i = 0; i < v->met; i++)
+		if (v->rule[i].handle == handle)
+			return 0;
+	k = add_known(v);
 	if (!k)
 		return -ENOMEM;
 	cni_ipt_nft_decode(rule, v->family, &k->rule);
-	k->handle = nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE);
+	k->handle = handle;
 	return 0;
 }
 
@@ -158,6 +165,7 @@ static int load(struct cni_nft *nft, struct view *v)
 	if (v->loaded || v->fresh)
 		return 0;
 	v->loaded = true;
+	v->met = v->n;
 	return cni_nft_each_rule(nft, nfproto(v->family), v->table, v->chain, load_rule, v);
 }
 
@@ -199,9 +207,9 @@ static int has_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op)
 								 : NULL;
 	int r = 0;
 
-	if (!v->fresh && !(to && to->fresh)) {
+	if (!v->fresh && !(to && (to->fresh || to->chain == v->jumps_to))) {
 		p->watched = true;
-		r = v->loaded || v->sought ? load(&p->nft, v) : seek(v, &op->rule);
+		r = v->loaded || v->sought || v->n > 0 ? load(&p->nft, v) : seek(v, &op->rule);
 		v->sought |= r == 0;
 	}
 	if (r != 0)
@@ -296,16 +304,55 @@ static int plan_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op
 	return r == 0 && op->above ? lift(p, v, op->above) : r;
 }
 
+/* @return 0 if the rules that an operation deletes are known; negative errno */
+static int load_for(struct plan *p, struct view *v, const struct cni_ipt_op *op)
+{
+	const struct view *to = *op->target ? find_view(p, op, op->target) : NULL;
+	int r = 0;
+
+	if (to && to->fresh)
+		return 0;
+	if (*op->target && !v->loaded && !v->fresh) {
+		v->met = v->n;
+		r = cni_nft_near_jumps(&p->nft, nfproto(v->family), v->table, v->chain, op->target,
+				       load_rule, v);
+		if (r > 0)
+			v->jumps_to = to ? to->chain : NULL;
+	}
+	return r != 0 ? (r < 0 ? r : 0) : load(&p->nft, v);
+}
+
 static int plan_delete(struct plan *p, struct view *v, const struct cni_ipt_op *op)
 {
 	int r;
 
-	if (op->match) /* what it says yes to may depend on what else is there */
+	if (op->what ==
+	    CNI_IPT_OP_DELETE_IF) /* what is said yes to may depend on what else is there */
 		p->watched = true;
-	r = load(&p->nft, v);
+	r = load_for(p, v, op);
 	if (r == 0)
 		(void)delete_known(p, v, op);
 	return r;
+}
+
+static int plan_delete_behind(struct plan *p, struct view *v, const struct cni_ipt_op *op)
+{
+	cni_auto(nftnl_rule) struct nftnl_rule *rule = NULL;
+	struct cni_ipt_rule decoded;
+	int r;
+
+	p->watched = true;
+	r = cni_nft_rule_behind(&p->nft, nfproto(v->family), v->table, v->chain, op->target,
+				op->behind, &rule);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	cni_ipt_nft_decode(rule, v->family, &decoded);
+	if (!cni_ipt_rule_equal(&decoded, &op->rule))
+		return -ESTALE;
+	cni_nft_rule_delete(&p->nft, nfproto(v->family), v->table, v->chain,
+			    nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE));
+	p->any = true;
+	return 0;
 }
 
 static int plan_drop(struct plan *p, struct view *v)
@@ -337,6 +384,8 @@ static int plan_op(struct plan *p, size_t i)
 	case CNI_IPT_OP_DELETE:
 	case CNI_IPT_OP_DELETE_IF:
 		return plan_delete(p, v, op);
+	case CNI_IPT_OP_DELETE_BEHIND:
+		return plan_delete_behind(p, v, op);
 	case CNI_IPT_OP_DROP:
 		return p->keep[i] ? 0 : plan_drop(p, v);
 	}

@@ -210,7 +210,8 @@ static bool compare_iface(struct cni_ipt_iface *iface, bool equal, const uint8_t
 	const uint8_t *end = memchr(data, '\0', len);
 	size_t n = end ? (size_t)(end - data) : len;
 
-	if (*iface->name || n == 0 || n + (end ? 1 : 2) > sizeof(iface->name))
+	if (*iface->name || n == 0 || n + (end ? 1 : 2) > sizeof(iface->name) ||
+	    (end && data[n - 1] == '+')) /* a whole name, which the model would take for a part */
 		return false;
 	memcpy(iface->name, data, n);
 	if (!end)

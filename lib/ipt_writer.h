@@ -15,6 +15,7 @@ enum cni_ipt_what {
 	CNI_IPT_OP_ADD,
 	CNI_IPT_OP_DELETE,
 	CNI_IPT_OP_DELETE_IF,
+	CNI_IPT_OP_DELETE_BEHIND,
 	CNI_IPT_OP_DROP,
 };
 
@@ -24,11 +25,14 @@ struct cni_ipt_op {
 	sa_family_t family;
 	const char *table;
 	char chain[CNI_IPT_CHAIN_LEN];
-	struct cni_ipt_rule rule; /**< of APPEND, INSERT, ADD, DELETE */
+	struct cni_ipt_rule rule; /**< of APPEND, INSERT, ADD, DELETE, DELETE_BEHIND */
 	const struct cni_ipt_rule
 		*above; /**< of INSERT: what stays in front of it; NULL = nothing */
-	bool (*match)(const struct cni_ipt_rule *rule, void *ctx); /**< of DELETE_IF */
+	bool (*match)(const struct cni_ipt_rule *rule, void *ctx); /**< of DELETE_IF; NULL = any */
 	void *ctx;
+	/** Of DELETE_IF: only rules that lead there; "" = all. Of DELETE_BEHIND: the marker. */
+	char target[CNI_IPT_CHAIN_LEN];
+	unsigned int behind; /**< of DELETE_BEHIND */
 };
 
 /** A writer. */

@@ -114,7 +114,7 @@ static int list_others(const struct cni_args *args, sa_family_t family, struct c
 }
 
 struct ours {
-	const char *chain, *ifname;
+	const char *ifname;
 	const struct cni_result *prev;
 	const struct cni_addr_list *keep;
 };
@@ -139,8 +139,6 @@ static bool is_ours(const struct cni_ipt_rule *rule, void *ctx)
 {
 	const struct ours *o = ctx;
 
-	if (strcmp(rule->chain, o->chain) != 0)
-		return false;
 	if (rule->foreign || is_named(o->prev, o->ifname, &rule->source.prefix.ip))
 		return true;
 	for (size_t i = 0; i < o->keep->n; i++)
@@ -162,7 +160,7 @@ static int remove_from(const struct cni_args *args, const struct cni_ipt_writer 
 	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
 	cni_auto(addrs) struct cni_addr_list keep = { 0 };
 	cni_auto(result) struct cni_result prev = { 0 };
-	struct ours ours = { .chain = chain, .ifname = args->ifname, .prev = &prev, .keep = &keep };
+	struct ours ours = { .ifname = args->ifname, .prev = &prev, .keep = &keep };
 	int r;
 
 	r = cni_ipt_each(writer, family, TABLE, chain, ignore, NULL, err);
@@ -173,7 +171,7 @@ static int remove_from(const struct cni_args *args, const struct cni_ipt_writer 
 		return r;
 	(void)!cni_conf_prev_result(args, &prev, NULL);
 	cni_ipt_on(&tx, family, TABLE);
-	cni_ipt_delete_if(&tx, POSTROUTING, is_ours, &ours);
+	cni_ipt_delete_jumps(&tx, POSTROUTING, chain, is_ours, &ours);
 	cni_ipt_chain_drop(&tx, chain);
 	return cni_ipt_commit(&tx, err);
 }

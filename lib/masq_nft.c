@@ -8,6 +8,7 @@
 #include "masq_backend.h"
 #include "names.h"
 #include "nft_expr.h"
+#include "nft_find.h"
 #include "owners.h"
 
 #include <errno.h>
@@ -71,19 +72,38 @@ static void ensure_base(struct cni_nft *nft)
 	cni_nft_rule_append_take(nft, rule);
 }
 
+static int nft_del(const struct cni_args *args, struct cni_error *err);
+
+/* An earlier ADD's rules go first: an anchor leads to those of one transaction. */
+static int start_over(struct cni_nft *nft, const char *owner, const struct cni_args *args,
+		      struct cni_error *err)
+{
+	int r = cni_nft_has_anchor(nft, FAMILY, TABLE, owner);
+
+	if (r < 0)
+		return failed(err, r, "masquerade");
+	return r > 0 ? nft_del(args, err) : 0;
+}
+
 static int nft_add(const struct cni_args *args, const struct cni_result *res, bool random_fully,
 		   struct cni_error *err)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
-	char comment[CNI_COMMENT_LEN];
+	char comment[CNI_COMMENT_LEN], owner[CNI_OWNER_LEN];
 	int r;
 
 	r = cni_owner_comment(args->name, args->containerid, args->ifname, comment);
 	if (r == 0)
+		r = cni_owner(args->name, args->containerid, args->ifname, owner);
+	if (r == 0)
 		r = cni_nft_open(&nft);
 	if (r < 0)
 		return failed(err, r, "masquerade");
+	r = start_over(&nft, owner, args, err);
+	if (r < 0)
+		return r;
 	ensure_base(&nft);
+	cni_nft_anchor(&nft, FAMILY, TABLE, owner, (unsigned int)res->n_ips);
 	for (size_t i = 0; i < res->n_ips; i++) {
 		struct nftnl_rule *rule = cni_nft_rule(FAMILY, TABLE, CHECKS, comment);
 		struct cni_prefix self = { .ip = res->ips[i].address.ip };
@@ -156,11 +176,10 @@ static void nft_check(const struct cni_args *args, const struct cni_result *prev
 	}
 }
 
-/* Which rules to delete: those of `net_owner` (a prefix of the comment) that nobody keeps. */
+/* Which rules to delete: those of an attachment, or of all of a network's that are not valid. */
 struct sweep {
-	const char *prefix;
-	bool (*keep)(const char *owner, void *ctx);
-	void *ctx;
+	const char *owner;
+	const struct cni_owners *valid; /* with GC */
 	uint64_t handle[DELETE_MAX];
 	unsigned int n;
 };
@@ -170,31 +189,50 @@ static int consider(const struct nftnl_rule *rule, void *ctx)
 	const char *comment = cni_nft_comment(rule);
 	struct sweep *s = ctx;
 
-	if (s->n < DELETE_MAX && strncmp(comment, s->prefix, strlen(s->prefix)) == 0 &&
-	    !(s->keep && s->keep(comment, s->ctx)))
+	if (s->n < DELETE_MAX && (s->valid ? cni_owners_stale(s->valid, comment)
+					   : strncmp(comment, s->owner, CNI_OWNER_LEN - 1) == 0))
 		s->handle[s->n++] = nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE);
 	return 0;
 }
 
+static bool is_own(const struct nftnl_rule *rule, const void *owner)
+{
+	return strncmp(cni_nft_comment(rule), owner, CNI_OWNER_LEN - 1) == 0;
+}
+
+/* @return how much there is to remove: rules, and anchors; negative errno */
+static int put_removals(struct cni_nft *nft, struct sweep *s)
+{
+	static const char *const chains[] = { CHECKS, NULL };
+	int anchors, r;
+
+	anchors = s->valid ? cni_nft_anchors_sweep(nft, FAMILY, TABLE, s->valid)
+			   : cni_nft_anchored_delete(nft, FAMILY, TABLE, s->owner, chains, is_own,
+						     s->owner);
+	s->n = 0;
+	if (anchors > 0 && !s->valid) /* it led to all of them */
+		return anchors;
+	if (anchors < 0 && anchors != -ENOENT)
+		return anchors;
+	r = cni_nft_each_rule(nft, FAMILY, TABLE, CHECKS, consider, s);
+	for (unsigned int i = 0; i < s->n && r == 0; i++)
+		cni_nft_rule_delete(nft, FAMILY, TABLE, CHECKS, s->handle[i]);
+	return r < 0 ? r : (int)s->n + (s->valid ? anchors : anchors == 0);
+}
+
 static int sweep(struct sweep *s, struct cni_error *err)
 {
-	cni_auto(nft) struct cni_nft nft = { 0 };
 	int tries = DELETE_TRIES, r;
 
-	r = cni_nft_open(&nft);
-	while (r == 0 || ((r == -ENOENT || r == -EINTR) && tries-- > 0)) {
-		s->n = 0;
-		r = cni_nft_each_rule(&nft, FAMILY, TABLE, CHECKS, consider, s);
-		if (r == -EINTR)
-			continue;
-		if (r < 0 || s->n == 0)
-			break;
-		for (unsigned int i = 0; i < s->n; i++)
-			cni_nft_rule_delete(&nft, FAMILY, TABLE, CHECKS, s->handle[i]);
-		r = cni_nft_commit(&nft);
-		if (r == 0 && s->n < DELETE_MAX)
-			break;
-	}
+	do {
+		cni_auto(nft) struct cni_nft nft = { 0 };
+
+		r = cni_nft_open(&nft);
+		if (r == 0)
+			r = put_removals(&nft, s);
+		if (r > 0)
+			r = cni_nft_commit(&nft);
+	} while (((r == -ENOENT || r == -EINTR) && tries-- > 0) || (r == 0 && s->n == DELETE_MAX));
 	if (cni_nft_is_absent(r))
 		return 0; /* no nf_tables in this kernel: no rules */
 	return r < 0 ? failed(err, r, "remove masquerade rules") : 0;
@@ -203,29 +241,20 @@ static int sweep(struct sweep *s, struct cni_error *err)
 static int nft_del(const struct cni_args *args, struct cni_error *err)
 {
 	char owner[CNI_OWNER_LEN];
-	struct sweep s = { .prefix = owner };
+	struct sweep s = { .owner = owner };
 	int r;
 
 	r = cni_owner(args->name, args->containerid, args->ifname, owner);
 	return r < 0 ? failed(err, r, "remove masquerade rules") : sweep(&s, err);
 }
 
-static bool is_kept(const char *comment, void *ctx)
-{
-	return cni_owners_has(ctx, comment);
-}
-
 static int nft_gc(const struct cni_args *args, struct cni_error *err)
 {
-	cni_auto(owners) struct cni_owners keep = { 0 };
-	char owner[CNI_OWNER_LEN];
-	struct sweep s = { .prefix = owner, .keep = is_kept, .ctx = &keep };
+	cni_auto(owners) struct cni_owners valid = { 0 };
+	struct sweep s = { .valid = &valid };
 	int r;
 
-	r = cni_owners_valid(args, &keep);
-	if (r == 0)
-		r = cni_owner(args->name, "", "", owner);
-	owner[CNI_OWNER_NET_LEN] = '\0';
+	r = cni_owners_valid(args, &valid);
 	return r < 0 ? failed(err, r, "remove masquerade rules") : sweep(&s, err);
 }
 

@@ -5,6 +5,7 @@
 #include "nft.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
@@ -15,6 +16,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -400,32 +402,47 @@ void cni_nft_unwatch(struct cni_nft *nft)
 		memset(mnl_attr_get_payload(attr), 0, mnl_attr_get_payload_len(attr));
 }
 
-static int take_use(const struct nlmsghdr *h, void *ctx)
+static void take_chain_comment(const struct nlattr *attr, struct cni_nft_chain *ret);
+
+static int take_chain(const struct nlmsghdr *h, void *ctx)
 {
+	struct cni_nft_chain *ret = ctx;
 	const struct nlattr *attr;
 
 	mnl_attr_for_each(attr, h, sizeof(struct nfgenmsg))
 	{
 		if (mnl_attr_get_type(attr) == NFTA_CHAIN_USE &&
 		    mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
-			*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(attr));
+			ret->use = ntohl(mnl_attr_get_u32(attr)) & INT32_MAX;
+		else if (mnl_attr_get_type(attr) == NFTA_CHAIN_HANDLE &&
+			 mnl_attr_validate(attr, MNL_TYPE_U64) == 0)
+			ret->handle = be64toh(mnl_attr_get_u64(attr));
+		else if (mnl_attr_get_type(attr) == NFTA_CHAIN_USERDATA)
+			take_chain_comment(attr, ret);
 	}
 	return 0;
 }
 
-int cni_nft_chain_use(struct cni_nft *nft, uint32_t family, const char *table, const char *chain)
+int cni_nft_chain_get(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
+		      struct cni_nft_chain *ret)
 {
 	char buf[512] __attribute__((aligned(4))) = { 0 }; /* names have less than 256 bytes */
 	struct nlmsghdr *h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETCHAIN, (uint16_t)family, 0, 0);
-	uint32_t use = 0;
-	int r;
 
+	*ret = (struct cni_nft_chain){ 0 };
 	if (strlen(table) >= NFT_TABLE_MAXNAMELEN / 2 || strlen(chain) >= NFT_CHAIN_MAXNAMELEN / 2)
 		return -ENAMETOOLONG;
 	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, table);
 	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, chain);
-	r = cni_nft_ask(nft, h, take_use, &use);
-	return r < 0 ? r : (int)(use & INT32_MAX);
+	return cni_nft_ask(nft, h, take_chain, ret);
+}
+
+int cni_nft_chain_use(struct cni_nft *nft, uint32_t family, const char *table, const char *chain)
+{
+	struct cni_nft_chain c;
+	int r = cni_nft_chain_get(nft, family, table, chain, &c);
+
+	return r < 0 ? r : (int)c.use;
 }
 
 int cni_nft_chain_exists(struct cni_nft *nft, uint32_t family, const char *table, const char *chain)
@@ -471,6 +488,39 @@ int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, c
 	return r == -ENOENT ? 0 : r;
 }
 
+static int take_rule(const struct nlmsghdr *h, void *ctx)
+{
+	struct nftnl_rule **ret = ctx;
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+
+	if (!rule)
+		return -ENOMEM;
+	if (*ret || nftnl_rule_nlmsg_parse(h, rule) < 0)
+		nftnl_rule_free(rule);
+	else
+		*ret = rule;
+	return 0;
+}
+
+int cni_nft_rule_get(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
+		     uint64_t handle, struct nftnl_rule **ret)
+{
+	struct nftnl_rule *which = cni_nft_rule(family, table, chain, "");
+	char buf[1024] __attribute__((aligned(4))) = { 0 }; /* table, chain and handle */
+	struct nlmsghdr *h;
+	int r;
+
+	*ret = NULL;
+	if (!which)
+		return -ENOMEM;
+	nftnl_rule_set_u64(which, NFTNL_RULE_HANDLE, handle);
+	h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETRULE, (uint16_t)family, 0, 0);
+	nftnl_rule_nlmsg_build_payload(h, which);
+	nftnl_rule_free(which);
+	r = cni_nft_ask(nft, h, take_rule, ret);
+	return r == 0 && !*ret ? -ENOENT : r;
+}
+
 /* ---- what is written on a rule ---- */
 
 struct texts {
@@ -510,6 +560,18 @@ static struct texts texts_of(const struct nftnl_rule *rule)
 	if (udata)
 		(void)nftnl_udata_parse(udata, cni_nft_udata_len(udata, len), take_text, &t);
 	return t;
+}
+
+static void take_chain_comment(const struct nlattr *attr, struct cni_nft_chain *ret)
+{
+	_Static_assert((int)NFTNL_UDATA_CHAIN_COMMENT == (int)NFTNL_UDATA_RULE_COMMENT,
+		       "one type of comment");
+	const void *udata = mnl_attr_get_payload(attr);
+	struct texts t = { "", "" };
+
+	(void)nftnl_udata_parse(udata, cni_nft_udata_len(udata, mnl_attr_get_payload_len(attr)),
+				take_text, &t);
+	snprintf(ret->comment, sizeof(ret->comment), "%s", t.comment);
 }
 
 const char *cni_nft_comment(const struct nftnl_rule *rule)

@@ -12,6 +12,8 @@
 #include <libmnl/libmnl.h>
 #include <libnftnl/rule.h>
 
+CNI_AUTO(nftnl_rule, struct nftnl_rule *, nftnl_rule_free)
+
 /** A transaction being put together: all of it happens, or nothing. */
 struct cni_nft {
 	struct mnl_socket *sk; /**< owned */
@@ -119,6 +121,18 @@ static inline int cni_nft_outcome(int r)
  */
 int cni_nft_commit(struct cni_nft *nft) cni_must_check;
 
+/** What the kernel says of a chain. */
+struct cni_nft_chain {
+	uint64_t
+		handle; /**< its number; those of chains and rules of a table grow, batch by batch */
+	uint32_t use; /**< how many rules it has, and how many lead to it, together */
+	char comment[256]; /**< "": none, or a kernel before 5.9 */
+};
+
+/** Ask for one chain. @return 0; -ENOENT if it or its table is not there; negative errno */
+int cni_nft_chain_get(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
+		      struct cni_nft_chain *ret) cni_must_check;
+
 /** @return 1 if the chain is there, 0 if it or its table is not; negative errno as cni_nft_each_rule */
 int cni_nft_chain_exists(struct cni_nft *nft, uint32_t family, const char *table,
 			 const char *chain) cni_must_check;
@@ -143,6 +157,14 @@ int cni_nft_chain_use(struct cni_nft *nft, uint32_t family, const char *table,
 int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
 		      int (*fn)(const struct nftnl_rule *rule, void *ctx),
 		      void *ctx) cni_must_check;
+
+/**
+ * Ask for one rule by its handle: costs the same however many others the chain has.
+ * @param ret  gets it, to be freed; NULL on failure
+ * @return 0; -ENOENT if the chain has no such rule; negative errno
+ */
+int cni_nft_rule_get(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
+		     uint64_t handle, struct nftnl_rule **ret) cni_must_check;
 
 /**
  * User data is a list of attributes, which the kernel does not look at: anybody's may be cut or false.

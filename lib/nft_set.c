@@ -160,22 +160,33 @@ static int take_text(const struct nftnl_udata *attr, void *ctx)
 	return 0;
 }
 
-static int on_elem(struct nftnl_set_elem *e, void *ctx)
+bool cni_nft_elem_read(const struct nftnl_set_elem *from, struct cni_nft_elem *ret)
 {
-	struct cni_nft_elem elem = { .comment = "", .owner = "" };
-	struct each *each = ctx;
+	/* libnftnl's getter takes no const, and changes nothing. */
+	struct nftnl_set_elem *e = (struct nftnl_set_elem *)from;
 	uint32_t len = 0;
 	const void *data = nftnl_set_elem_get(e, NFTNL_SET_ELEM_KEY, &len);
 
-	if (!data || len > sizeof(elem.key))
-		return 0;
-	memcpy(elem.key, data, len);
+	*ret = (struct cni_nft_elem){ .comment = "", .owner = "" };
+	if (!data || len > sizeof(ret->key))
+		return false;
+	memcpy(ret->key, data, len);
 	len = 0;
 	data = nftnl_set_elem_get(e, NFTNL_SET_ELEM_USERDATA, &len);
 	if (data)
-		(void)nftnl_udata_parse(data, cni_nft_udata_len(data, len), take_text, &elem);
-	each->fn(&elem, each->ctx);
-	each->n++;
+		(void)nftnl_udata_parse(data, cni_nft_udata_len(data, len), take_text, ret);
+	return true;
+}
+
+static int on_elem(struct nftnl_set_elem *e, void *ctx)
+{
+	struct cni_nft_elem elem;
+	struct each *each = ctx;
+
+	if (cni_nft_elem_read(e, &elem)) {
+		each->fn(&elem, each->ctx);
+		each->n++;
+	}
 	return 0;
 }
 

@@ -70,4 +70,13 @@ int cni_nft_elem_each(struct cni_nft *nft, const struct cni_nft_set *set,
 		      void (*fn)(const struct cni_nft_elem *elem, void *ctx),
 		      void *ctx) cni_must_check;
 
+struct nftnl_set_elem;
+
+/**
+ * Read an element that the kernel showed; anybody may have written it.
+ * @param ret  its texts live as long as @p from
+ * @return false if it is of no set of ours
+ */
+bool cni_nft_elem_read(const struct nftnl_set_elem *from, struct cni_nft_elem *ret);
+
 #endif

@@ -3,6 +3,7 @@
  */
 #include "spoof.h"
 #include "nft_expr.h"
+#include "nft_find.h"
 #include "owners.h"
 
 #include <errno.h>
@@ -188,8 +189,12 @@ static int sweep_once(struct sweep *s)
 			return r;
 	}
 	s->n = s->n_remove = 0;
-	r = cni_nft_each_rule(&nft, FAMILY, TABLE, PREROUTING, consider, s);
+	r = s->port_chain ? cni_nft_near_jumps(&nft, FAMILY, TABLE, PREROUTING, s->port_chain,
+					       consider, s)
+			  : 0;
 	if (r == 0)
+		r = cni_nft_each_rule(&nft, FAMILY, TABLE, PREROUTING, consider, s);
+	if (r >= 0)
 		r = put_removals(&nft, s);
 	s->sent = r > 0;
 	if (r > 0)
@@ -315,4 +320,96 @@ int cni_spoof_add(const struct cni_port *port, struct cni_error *err)
 		cni_error_detail(err, "the kernel has no nf_tables for bridges (CONFIG_NF_TABLES_"
 				      "BRIDGE); \"macspoofchk\" needs it");
 	return r;
+}
+
+/* ---- CHECK ---- */
+
+/* A chain held against the rules that belong there, in their order; others may stand between them. */
+struct look {
+	struct nftnl_rule *want[2]; /* owned; NULL: no more */
+	unsigned int found;
+};
+
+static inline void cni_auto_look(struct look *l)
+{
+	for (size_t i = 0; i < CNI_ARRAY_SIZE(l->want); i++)
+		if (l->want[i])
+			nftnl_rule_free(l->want[i]);
+}
+
+static int compare(const struct nftnl_rule *rule, void *ctx)
+{
+	struct look *l = ctx;
+
+	if (l->found < CNI_ARRAY_SIZE(l->want) && l->want[l->found] &&
+	    cni_nft_ends_in(rule, l->want[l->found]))
+		l->found++;
+	return 0;
+}
+
+/* @return 1 if the chain has what is wanted; 0 if not; negative errno */
+static int has_all(struct cni_nft *nft, const char *chain, const char *target, struct look *l)
+{
+	int r = 0;
+
+	if (!l->want[0])
+		return -ENOMEM;
+	do {
+		l->found = 0;
+		r = target ? cni_nft_near_jumps(nft, FAMILY, TABLE, chain, target, compare, l) : 0;
+		if (r == 0)
+			r = cni_nft_each_rule(nft, FAMILY, TABLE, chain, compare, l);
+	} while (cni_nft_again(nft, r));
+	if (r < 0)
+		return cni_nft_outcome(r);
+	return l->found == (l->want[1] ? 2 : 1);
+}
+
+/* @return 1 if all is there; 0; negative errno */
+static int check(const struct names *n, const char *host_name,
+		 const uint8_t mac[static CNI_MAC_LEN])
+{
+	cni_auto(nft) struct cni_nft nft = { 0 };
+	cni_auto(look) struct look hook = { 0 }, port = { 0 }, macs = { 0 };
+	int r;
+
+	hook.want[0] = cni_nft_rule(FAMILY, TABLE, PREROUTING, "");
+	cni_nft_match_iif(hook.want[0], true, host_name);
+	cni_nft_verdict(hook.want[0], NFT_JUMP, n->port);
+	port.want[0] = cni_nft_rule(FAMILY, TABLE, n->port, "");
+	cni_nft_verdict(port.want[0], NFT_JUMP, n->mac);
+	macs.want[0] = cni_nft_rule(FAMILY, TABLE, n->mac, "");
+	cni_nft_match_source_mac(macs.want[0], mac);
+	cni_nft_verdict(macs.want[0], NFT_RETURN, NULL);
+	macs.want[1] = cni_nft_rule(FAMILY, TABLE, n->mac, "");
+	cni_nft_verdict(macs.want[1], NF_DROP, NULL);
+	r = cni_nft_open(&nft);
+	if (r == 0)
+		r = has_all(&nft, PREROUTING, n->port, &hook);
+	if (r > 0)
+		r = has_all(&nft, n->port, NULL, &port);
+	return r > 0 ? has_all(&nft, n->mac, NULL, &macs) : r;
+}
+
+void cni_spoof_check(const char *containerid, const char *ifname, const char *host_name,
+		     const uint8_t mac[static CNI_MAC_LEN], struct cni_faults *f)
+{
+	struct cni_error why = { 0 };
+	char want[CNI_MAC_STRLEN];
+	struct names n;
+	int r = name_all(containerid, ifname, &n);
+
+	if (r == 0)
+		r = check(&n, host_name, mac);
+	if (r < 0 && !is_unsupported(r)) {
+		cni_fail(&why, CNI_E_INTERNAL, -r, "failed to look for the spoof check");
+		cni_faults_add_error(f, "error", &why);
+	} else if (r <= 0) {
+		cni_mac_format(mac, want);
+		cni_faults_add(
+			f, &(struct cni_fault){ "macspoofchk", ifname, want, NULL },
+			"Spoof check of interface %s not found in nf_tables table bridge " TABLE
+			": %s -> %s for %s",
+			ifname, PREROUTING, n.port, want);
+	}
 }

@@ -11,6 +11,7 @@
 #ifndef CNI_SPOOF_H
 #define CNI_SPOOF_H
 
+#include "faults.h"
 #include "port.h"
 
 /**
@@ -23,8 +24,16 @@
 int cni_spoof_add(const struct cni_port *port, struct cni_error *err) cni_must_check;
 
 /**
+ * Check that the container's frames come by the rules, and that these let its MAC through.
+ * @param host_name  the host end
+ * @param mac        the container's end's
+ */
+void cni_spoof_check(const char *containerid, const char *ifname, const char *host_name,
+		     const uint8_t mac[static CNI_MAC_LEN], struct cni_faults *f);
+
+/**
  * Remove the rules and chains of an attachment, and those of the Go plugins for this container and
- * interface. Lists chain PREROUTING only if there is a chain of that name.
+ * interface. Lists chain PREROUTING only if there is a chain of that name whose jump is not near.
  * @return 0, also if there is none or the kernel has no nf_tables; negative errno
  */
 int cni_spoof_del(const char *net, const char *containerid, const char *ifname,

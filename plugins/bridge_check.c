@@ -9,6 +9,7 @@
 #include "gateway.h"
 #include "iface_check.h"
 #include "masq.h"
+#include "spoof.h"
 #include "vlan_gateway.h"
 
 #include <errno.h>
@@ -172,9 +173,10 @@ static void bridge_check_gateway(struct cni_nl *host, const struct bridge_conf *
 }
 
 /* The other end of the container's veth; `br` is NULL if there is no bridge. */
-static void bridge_check_port(struct cni_nl *host, const struct bridge_conf *c,
-			      const struct cni_result *prev, const struct cni_link *br,
-			      const struct cni_link *cont, struct cni_faults *f)
+static void bridge_check_port(const struct cni_args *args, struct cni_nl *host,
+			      const struct bridge_conf *c, const struct cni_result *prev,
+			      const struct cni_link *br, const struct cni_link *cont,
+			      struct cni_faults *f)
 {
 	const struct cni_iface *entry;
 	char mac[CNI_MAC_STRLEN];
@@ -203,6 +205,8 @@ static void bridge_check_port(struct cni_nl *host, const struct bridge_conf *c,
 	bridge_check_flags(c, &end, f);
 	if (br && end.master == br->index)
 		bridge_check_vlans(host, c, br, &end, f);
+	if (c->macspoofchk)
+		cni_spoof_check(args->containerid, args->ifname, end.name, cont->mac, f);
 }
 
 int bridge_check(const struct cni_args *args, struct cni_error *err)
@@ -229,7 +233,7 @@ int bridge_check(const struct cni_args *args, struct cni_error *err)
 		cni_faults_add_error(&f, "ipam", &ipam);
 	has_bridge = bridge_check_bridge(&e.host, &c, &prev, &br, &f);
 	if (cni_check_link(args, &e.sbox, "veth", &prev, &cont, &f)) {
-		bridge_check_port(&e.host, &c, &prev, has_bridge ? &br : NULL, &cont, &f);
+		bridge_check_port(args, &e.host, &c, &prev, has_bridge ? &br : NULL, &cont, &f);
 		cni_check_addresses(&e.sbox, &cont, &prev, &f);
 		if (!c.no_cont_iface)
 			cni_check_up(&cont, &f);

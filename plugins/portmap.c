@@ -276,7 +276,7 @@ static int portmap_forward(struct portmap_conf *c, struct cni_error *err)
 	cni_auto(undo) struct cni_undo undo = { 0 };
 	int r;
 
-	r = cni_claim_take(&c->hp, c->allow_conflicts, &busy, err);
+	r = cni_claim_take(&c->hp, c->allow_conflicts, c->ops->was_here(&c->hp), &busy, err);
 	if (r < 0)
 		return r;
 	c->hp.again = r > 0;

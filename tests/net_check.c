@@ -188,6 +188,35 @@ START_TEST(what_is_broken_is_reported_and_nothing_else)
 }
 END_TEST
 
+/* Or is there for another MAC. */
+START_TEST(a_spoof_check_that_is_gone_is_reported)
+{
+	static const char spoof[] = NET("1.0.0", BR ",\"macspoofchk\":true");
+	static const char *const spoof_damages[] = {
+		"nft flush chain bridge nat PREROUTING",
+		"nft flush chain bridge nat cni-br-iface-ctr1-eth0",
+		"nft flush chain bridge nat cni-br-iface-ctr1-eth0-mac",
+		"nft delete table bridge nat",
+		"nft add chain bridge nat other; nft add rule bridge nat other jump "
+		"cni-br-iface-ctr1-eth0; nft flush chain bridge nat PREROUTING",
+		"nft insert rule bridge nat PREROUTING iifname other drop; "
+		"ip netns exec c1 ip link set eth0 address 02:00:00:00:00:01",
+	};
+	const char *config = with_prev(spoof, add(spoof).out), *faults;
+	struct reply r;
+
+	call_ok(on_c1("CHECK", config));
+	sh("nft add rule bridge nat PREROUTING iifname other accept");
+	call_ok(on_c1("CHECK", config));
+	sh("%s", spoof_damages[_i]);
+	r = call_fails(on_c1("CHECK", config), 999, "Spoof check of interface eth0 not found");
+	faults = strstr(faults_of(&r), "macspoofchk");
+	ck_assert_msg(faults && matches(as_pattern("macspoofchk eth0 @ -", ""), faults), "%s",
+		      faults_of(&r));
+}
+END_TEST
+#define SPOOF_DAMAGES 6
+
 START_TEST(everything_that_is_broken_is_reported_at_once)
 {
 	const char *config = with_prev(DUAL, add(DUAL).out);
@@ -411,6 +440,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, what_is_broken_is_reported_and_nothing_else, 0,
 			    ARRAY_SIZE(damages));
+	tcase_add_loop_test(tc, a_spoof_check_that_is_gone_is_reported, 0, SPOOF_DAMAGES);
 	tcase_add_test(tc, everything_that_is_broken_is_reported_at_once);
 	tcase_add_test(tc, a_long_list_ends_in_a_count);
 	tcase_add_loop_test(tc, check_compares_with_the_right_result, 0, ARRAY_SIZE(wrong_prev));

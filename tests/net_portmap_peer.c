@@ -81,8 +81,8 @@ static const char *rules_beside(void)
 }
 
 /*
- * What docs/compat.md says of rules: 127.0.0.0/8 from outside, what is masqueraded in nftables, and at
- * which priority it is captured.
+ * What docs/compat.md says of rules: 127.0.0.0/8 from outside, what is masqueraded in nftables, at which
+ * priority it is captured, and the chain that marks the place of a container's rules.
  */
 static const char *without_improvements(const char *rules, bool ours)
 {
@@ -100,12 +100,13 @@ static const char *without_improvements(const char *rules, bool ours)
 			  "awk '/chain (prerouting|output) /{c=1} "
 			  "!(c && /jump hostports_all/){print} /}/{c=0}'",
 			  path);
-	return sh(
-		"sed -E 's# ct status dnat masq# masq#' %s | "
-		"awk '/^\\*raw/{skip=1} !skip && !/chain (localhost|prerouting_last|output_last) /"
-		"{if (!c) print} /chain (localhost|prerouting_last|output_last) /{c=1} /}/{c=0} "
-		"/^COMMIT/{skip=0}'",
-		path);
+	return sh("sed -E 's# ct status dnat masq# masq#' %s | "
+		  "awk '/^\\*raw/{skip=1} !skip && !/chain "
+		  "(localhost|prerouting_last|output_last|rules-of-.*) /"
+		  "{if (!c) print} /chain (localhost|prerouting_last|output_last|rules-of-.*) "
+		  "/{c=1} /}/{c=0} "
+		  "/^COMMIT/{skip=0}'",
+		  path);
 }
 
 /* The call's outcome, and the rules it left. */

@@ -267,6 +267,38 @@ START_TEST(add_again_replaces_what_it_made_before)
 }
 END_TEST
 
+/* Not one port in common, so that no element is in the way of another. */
+START_TEST(add_again_with_other_ports_leaves_none_of_the_old_ones)
+{
+	const char *other, *fresh, *gone;
+
+	use_backend(_i);
+	other = portmap_alone(1, "", PORT(9001, 80, "tcp") "," PORT(9002, 53, "udp"));
+	call_ok(on_container(1, "ADD", other));
+	fresh = rules_now();
+	call_ok(on_container(1, "DEL", other));
+	gone = rules_now();
+	call_ok(on_container(1, "ADD", portmap_alone(1, "", SOME)));
+	call_ok(on_container(1, "ADD", other));
+	assert_same(fresh, rules_now());
+	call_ok(on_container(1, "DEL", other));
+	assert_same(gone, rules_now());
+}
+END_TEST
+
+START_TEST(add_of_a_second_interface_leaves_the_ports_of_the_first)
+{
+	struct call second = on_container(1, "ADD", NULL);
+
+	use_backend(_i);
+	second.config = portmap_alone(1, "", PORT(9001, 80, "tcp"));
+	second.ifname = "eth1";
+	call_ok(on_container(1, "ADD", portmap_alone(1, "", PORT(8080, 80, "tcp"))));
+	call_ok(second);
+	call_ok(on_container(1, "CHECK", portmap_alone(1, "", PORT(8080, 80, "tcp"))));
+}
+END_TEST
+
 START_TEST(an_add_that_fails_leaves_nothing)
 {
 	const char *before;
@@ -505,6 +537,10 @@ int main(void)
 			    BACKENDS * (int)ARRAY_SIZE(decays));
 	tcase_add_loop_test(tc, del_of_the_unknown_changes_nothing, 0, BACKENDS);
 	tcase_add_loop_test(tc, add_again_replaces_what_it_made_before, 0, BACKENDS);
+	tcase_add_loop_test(tc, add_again_with_other_ports_leaves_none_of_the_old_ones, 0,
+			    BACKENDS);
+	tcase_add_loop_test(tc, add_of_a_second_interface_leaves_the_ports_of_the_first, 0,
+			    BACKENDS);
 	tcase_add_loop_test(tc, an_add_that_fails_leaves_nothing, 0, BACKENDS);
 	tcase_add_loop_test(tc, check_finds_damage, 0, BACKENDS * (int)ARRAY_SIZE(damages));
 	tcase_add_loop_test(tc, check_compares_ports_and_addresses, 0, BACKENDS);

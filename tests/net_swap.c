@@ -70,6 +70,9 @@ static void swap(const struct swap *s, const char *first, const char *second, co
 	same_text("after DEL", before, swap_state());
 	call_ok(swap_call(first, "DEL", 1, prev));
 	same_text("after the second DEL", before, swap_state());
+	/* What marks the place of ours is left by a DEL of theirs, and goes with the next one of ours. */
+	if (first == our_plugins())
+		ck_assert_int_ne(sh_status("nft list ruleset | grep rules-of-"), 0);
 }
 
 START_TEST(theirs_is_deleted_by_ours)

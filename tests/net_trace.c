@@ -71,10 +71,10 @@ START_TEST(the_count_of_messages_does_not_grow)
 	 */
 	ck_assert_int_eq(add.requests, 11);
 	/*
-	 * veth?; delete it; its other name?; our nftables masquerade rules; our chain in iptables, in
-	 * ip6tables; spoof check?
+	 * veth?; delete it; its other name?; the mark of our nftables masquerade rules; such rules; our
+	 * chain in iptables, in ip6tables; spoof check?
 	 */
-	ck_assert_int_eq(del.requests, 7);
+	ck_assert_int_eq(del.requests, 8);
 }
 END_TEST
 
@@ -84,7 +84,7 @@ START_TEST(del_forgets_the_neighbour_in_two_messages)
 	struct reply r = call_ok((struct call){ .command = "ADD", .netns = c1, .config = plain });
 	struct seen del = look_at("DEL", with_prev(plain, r.out));
 
-	ck_assert_int_eq(del.requests, 9);
+	ck_assert_int_eq(del.requests, 10);
 	ck_assert_int_eq(del.dumps, 1); /* masquerade rules */
 }
 END_TEST

@@ -122,7 +122,10 @@ static const char dump_links[] =
 	"ipv6/conf/*/accept_dad ipv6/conf/*/accept_ra ipv6/conf/*/disable_ipv6 "
 	"ipv6/conf/*/enhanced_dad ipv6/conf/*/forwarding ipv6/conf/*/keep_addr_on_down; ";
 
-/* Each line is whole in itself, so they can be sorted; rules must keep their order. */
+/*
+ * Each line is whole in itself, so they can be sorted; rules must keep their order. Without the empty
+ * chains that mark where rules of ours are (docs/compat.md).
+ */
 static const char plain_links[] =
 	"sed -E \""
 	"s/^[0-9]+: //; s/@if[0-9]+/@peer/; s/ link-netns(id)? [^ ]+//; s/ iif [^ ]+//; "
@@ -134,7 +137,8 @@ static const char plain_links[] =
 	"s/ state [A-Z]+//; s/<NO-CARRIER,/</; s/,LOWER_UP//; s/,M-DOWN//; s/ linkdown//; "
 	/* Ours have no IPv6 of their own: net_identity. */
 	"/<veth>/{/<link-local>|fe80::|ff00::|disable_ipv6/d}; "
-	"s/[ \\]+/ /g; s/ \\$//\" | sort; nft list ruleset | sed -E \"s/veth[0-9a-f]{8}/<veth>/; "
+	"s/[ \\]+/ /g; s/ \\$//\" | sort; nft list ruleset | sed -E \"/chain rules-of-/,/}/d; "
+	"/^\\$/d; s/veth[0-9a-f]{8}/<veth>/; "
 	"/saddr " ASKED_MAC "/!s/saddr ([0-9a-f]{2}:){5}[0-9a-f]{2}/saddr <mac>/\"; ";
 
 /** @return links, addresses, routes, parameters and rules here and in every container; the store */
