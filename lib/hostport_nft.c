@@ -10,6 +10,7 @@
 #include "names.h"
 #include "nft_expr.h"
 #include "nft_find.h"
+#include "nft_udata.h"
 #include "owners.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
  * listing reads as if nft had written them.
  */
 #include "nft.h"
+#include "nft_udata.h"
 
 #include <arpa/inet.h>
 #include <endian.h>
@@ -402,8 +403,6 @@ void cni_nft_unwatch(struct cni_nft *nft)
 		memset(mnl_attr_get_payload(attr), 0, mnl_attr_get_payload_len(attr));
 }
 
-static void take_chain_comment(const struct nlattr *attr, struct cni_nft_chain *ret);
-
 static int take_chain(const struct nlmsghdr *h, void *ctx)
 {
 	struct cni_nft_chain *ret = ctx;
@@ -418,7 +417,9 @@ static int take_chain(const struct nlmsghdr *h, void *ctx)
 			 mnl_attr_validate(attr, MNL_TYPE_U64) == 0)
 			ret->handle = be64toh(mnl_attr_get_u64(attr));
 		else if (mnl_attr_get_type(attr) == NFTA_CHAIN_USERDATA)
-			take_chain_comment(attr, ret);
+			snprintf(ret->comment, sizeof(ret->comment), "%s",
+				 cni_nft_udata_comment(mnl_attr_get_payload(attr),
+						       mnl_attr_get_payload_len(attr)));
 	}
 	return 0;
 }
@@ -519,83 +520,4 @@ int cni_nft_rule_get(struct cni_nft *nft, uint32_t family, const char *table, co
 	nftnl_rule_free(which);
 	r = cni_nft_ask(nft, h, take_rule, ret);
 	return r == 0 && !*ret ? -ENOENT : r;
-}
-
-/* ---- what is written on a rule ---- */
-
-struct texts {
-	const char *comment, *owner;
-};
-
-static int take_text(const struct nftnl_udata *attr, void *ctx)
-{
-	const char *text = nftnl_udata_get(attr);
-	struct texts *t = ctx;
-
-	if (nftnl_udata_len(attr) == 0 || text[nftnl_udata_len(attr) - 1] != '\0')
-		return 0;
-	if (nftnl_udata_type(attr) == NFTNL_UDATA_RULE_COMMENT)
-		t->comment = text;
-	else if (nftnl_udata_type(attr) == CNI_NFT_OWNER)
-		t->owner = text;
-	return 0;
-}
-
-uint32_t cni_nft_udata_len(const void *udata, uint32_t len)
-{
-	const uint8_t *p = udata;
-	uint32_t at = 0;
-
-	while (len - at >= 2 && len - at - 2 >= p[at + 1])
-		at += 2U + p[at + 1];
-	return at;
-}
-
-static struct texts texts_of(const struct nftnl_rule *rule)
-{
-	struct texts t = { "", "" };
-	uint32_t len = 0;
-	const void *udata = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &len);
-
-	if (udata)
-		(void)nftnl_udata_parse(udata, cni_nft_udata_len(udata, len), take_text, &t);
-	return t;
-}
-
-static void take_chain_comment(const struct nlattr *attr, struct cni_nft_chain *ret)
-{
-	_Static_assert((int)NFTNL_UDATA_CHAIN_COMMENT == (int)NFTNL_UDATA_RULE_COMMENT,
-		       "one type of comment");
-	const void *udata = mnl_attr_get_payload(attr);
-	struct texts t = { "", "" };
-
-	(void)nftnl_udata_parse(udata, cni_nft_udata_len(udata, mnl_attr_get_payload_len(attr)),
-				take_text, &t);
-	snprintf(ret->comment, sizeof(ret->comment), "%s", t.comment);
-}
-
-const char *cni_nft_comment(const struct nftnl_rule *rule)
-{
-	return texts_of(rule).comment;
-}
-
-const char *cni_nft_owner(const struct nftnl_rule *rule)
-{
-	return texts_of(rule).owner;
-}
-
-void cni_nft_set_owner(struct nftnl_rule *rule, const char *owner)
-{
-	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
-
-	if (rule && udata) {
-		struct texts t = texts_of(rule);
-
-		if (*t.comment)
-			nftnl_udata_put_strz(udata, NFTNL_UDATA_RULE_COMMENT, t.comment);
-		nftnl_udata_put_strz(udata, CNI_NFT_OWNER, owner);
-		nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(udata),
-				    nftnl_udata_buf_len(udata));
-	}
-	nftnl_udata_buf_free(udata);
 }

@@ -166,28 +166,6 @@ int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, c
 int cni_nft_rule_get(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
 		     uint64_t handle, struct nftnl_rule **ret) cni_must_check;
 
-/**
- * User data is a list of attributes, which the kernel does not look at: anybody's may be cut or false.
- * @param udata  of @p len bytes
- * @return how many bytes at its beginning are whole attributes, which libnftnl can walk over
- */
-uint32_t cni_nft_udata_len(const void *udata, uint32_t len);
-
-/** @return the comment that nft shows; "" if the rule has none; lives as long as the rule */
-const char *cni_nft_comment(const struct nftnl_rule *rule);
-
-/**
- * User data of a rule or an element beside its comment: who owns it, where the comment is not free to
- * say so. nft(8) passes over kinds of user data that it does not know.
- */
-#define CNI_NFT_OWNER 0x80
-
-/** @return what cni_nft_set_owner noted; "" if nothing; lives as long as the rule */
-const char *cni_nft_owner(const struct nftnl_rule *rule);
-
-/** Note an owner on a rule, beside its comment; together at most 250 bytes. NULL is ignored. */
-void cni_nft_set_owner(struct nftnl_rule *rule, const char *owner);
-
 /* ---- for modules that speak nf_tables themselves ---- */
 
 /** Begin a message of the batch, of type NFT_MSG_*; cni_nft_message_done ends it. */

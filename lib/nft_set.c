@@ -2,6 +2,7 @@
  * Sets of nf_tables; see nft_set.h.
  */
 #include "nft_set.h"
+#include "nft_udata.h"
 
 #include <errno.h>
 #include <libnftnl/common.h>

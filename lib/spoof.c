@@ -4,6 +4,7 @@
 #include "spoof.h"
 #include "nft_expr.h"
 #include "nft_find.h"
+#include "nft_udata.h"
 #include "owners.h"
 
 #include <errno.h>

@@ -2,6 +2,7 @@
  * User data of nf_tables' objects: anybody may have written it.
  */
 #include "nft.h"
+#include "nft_udata.h"
 
 #include <check.h>
 #include <string.h>

@@ -6,6 +6,7 @@
 #include "nft_set.h"
 #include "owners.h"
 #include "input.h"
+#include "nft_udata.h"
 
 #include <assert.h>
 #include <libnftnl/set.h>
