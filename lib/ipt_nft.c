@@ -296,6 +296,13 @@ static int plan_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (builtin && !v->made) {
+		r = cni_nft_chain_exists(&p->nft, nfproto(v->family), v->table, v->chain);
+		if (r < 0)
+			return r;
+		v->made = r > 0;
+	}
+	/* One that is there must not be made again: after such a batch the kernel waits as after a removal. */
+	if (builtin && !v->made) {
 		cni_nft_table(&p->nft, nfproto(v->family), v->table, "");
 		cni_nft_chain(&p->nft, nfproto(v->family), v->table, v->chain, &builtin->hook, "");
 		v->made = true;
@@ -426,9 +433,9 @@ static bool is_stale(struct plan *p, size_t at, int r, unsigned int *churn)
 		p->keep[at] = true;
 		return true;
 	}
-	/* A chain came, or a rule went. */
+	/* A chain came, or went, or a rule did. */
 	return ((r == -EEXIST && op->what == CNI_IPT_OP_CHAIN) ||
-		(r == -ENOENT && cni_ipt_op_removes(op))) &&
+		(r == -ENOENT && (cni_ipt_op_removes(op) || find_builtin(op->table, op->chain)))) &&
 	       ++*churn < CHURN_MAX;
 }
 

@@ -51,7 +51,14 @@ static void append_return(struct cni_nft *nft, const char *multicast)
 	cni_nft_rule_append_take(nft, rule);
 }
 
-/* The part that all networks share; written anew each time, so that it is whole whatever happened. */
+/* What is removed, the kernel waits for: so it is looked at whether the shared part has to be written anew. */
+static bool base_is_whole(struct cni_nft *nft)
+{
+	return cni_nft_chain_use(nft, FAMILY, TABLE, POSTROUTING) == 3 &&
+	       cni_nft_chain_use(nft, FAMILY, TABLE, CHECKS) > 0;
+}
+
+/* The part that all networks share, so that it is whole whatever happened. */
 static void ensure_base(struct cni_nft *nft)
 {
 	static const struct cni_nft_hook hook = { .type = "nat",
@@ -86,41 +93,57 @@ static int start_over(struct cni_nft *nft, const char *owner, const struct cni_a
 	return r > 0 ? nft_del(args, err) : 0;
 }
 
-static int nft_add(const struct cni_args *args, const struct cni_result *res, bool random_fully,
-		   struct cni_error *err)
-{
-	cni_auto(nft) struct cni_nft nft = { 0 };
+/* What ADD makes. */
+struct masq {
 	char comment[CNI_COMMENT_LEN], owner[CNI_OWNER_LEN];
-	int r;
+	const struct cni_result *res;
+	bool random_fully;
+};
 
-	r = cni_owner_comment(args->name, args->containerid, args->ifname, comment);
-	if (r == 0)
-		r = cni_owner(args->name, args->containerid, args->ifname, owner);
-	if (r == 0)
-		r = cni_nft_open(&nft);
-	if (r < 0)
-		return failed(err, r, "masquerade");
-	r = start_over(&nft, owner, args, err);
-	if (r < 0)
-		return r;
-	ensure_base(&nft);
-	cni_nft_anchor(&nft, FAMILY, TABLE, owner, (unsigned int)res->n_ips);
-	for (size_t i = 0; i < res->n_ips; i++) {
-		struct nftnl_rule *rule = cni_nft_rule(FAMILY, TABLE, CHECKS, comment);
-		struct cni_prefix self = { .ip = res->ips[i].address.ip };
+static int put_rules(struct cni_nft *nft, const struct masq *m, bool whole)
+{
+	if (!whole)
+		ensure_base(nft);
+	cni_nft_anchor(nft, FAMILY, TABLE, m->owner, (unsigned int)m->res->n_ips);
+	for (size_t i = 0; i < m->res->n_ips; i++) {
+		struct nftnl_rule *rule = cni_nft_rule(FAMILY, TABLE, CHECKS, m->comment);
+		const struct cni_prefix *address = &m->res->ips[i].address;
+		struct cni_prefix self = { .ip = address->ip };
 
 		self.len = cni_ip_bits(&self.ip);
 		if (rule) {
 			cni_nft_match_addr(rule, CNI_NFT_SOURCE, true, &self);
-			cni_nft_match_addr(rule, CNI_NFT_DESTINATION, false, &res->ips[i].address);
-			if (random_fully)
+			cni_nft_match_addr(rule, CNI_NFT_DESTINATION, false, address);
+			if (m->random_fully)
 				cni_nft_masquerade_random(rule);
 			else
 				cni_nft_masquerade(rule);
 		}
-		cni_nft_rule_append_take(&nft, rule);
+		cni_nft_rule_append_take(nft, rule);
 	}
-	r = cni_nft_commit(&nft);
+	return cni_nft_commit(nft);
+}
+
+static int nft_add(const struct cni_args *args, const struct cni_result *res, bool random_fully,
+		   struct cni_error *err)
+{
+	cni_auto(nft) struct cni_nft nft = { 0 };
+	struct masq m = { .res = res, .random_fully = random_fully };
+	int r;
+
+	r = cni_owner_comment(args->name, args->containerid, args->ifname, m.comment);
+	if (r == 0)
+		r = cni_owner(args->name, args->containerid, args->ifname, m.owner);
+	if (r == 0)
+		r = cni_nft_open(&nft);
+	if (r < 0)
+		return failed(err, r, "masquerade");
+	r = start_over(&nft, m.owner, args, err);
+	if (r < 0)
+		return r;
+	r = put_rules(&nft, &m, base_is_whole(&nft));
+	if (r == -ENOENT) /* somebody removed the table meanwhile */
+		r = put_rules(&nft, &m, false);
 	return r < 0 ? failed(err, r, "masquerade") : 0;
 }
 

@@ -48,11 +48,53 @@ static void begin(struct cni_nft *nft, uint32_t generation)
 	mnl_nlmsg_batch_next(nft->batch);
 }
 
-int cni_nft_open(struct cni_nft *nft)
+/*
+ * The socket of the transaction before, which waits for the next one, and is left to the end of the process:
+ * closing one makes the kernel wait until no packet is at what was removed (nft_rcv_nl_event), some
+ * milliseconds; at the end that time has passed, beside what else was done.
+ */
+static struct {
+	struct mnl_socket *sk;
+	uint32_t seq;
+} idle;
+
+static int open_socket(struct cni_nft *nft)
 {
 	const int room = BATCH_SIZE;
 
+	if (idle.sk) {
+		nft->sk = idle.sk;
+		nft->seq = idle.seq;
+		idle.sk = NULL;
+		return 0;
+	}
+	nft->torn = true;
+	nft->sk = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!nft->sk || mnl_socket_bind(nft->sk, 0, MNL_SOCKET_AUTOPID) < 0)
+		return -errno;
+	/* Needs no more than CAP_NET_ADMIN; a batch that does not fit is refused with EMSGSIZE. */
+	(void)setsockopt(mnl_socket_get_fd(nft->sk), SOL_SOCKET, SO_SNDBUFFORCE, &room,
+			 sizeof(room));
+	nft->torn = false;
+	return 0;
+}
+
+static void close_socket(struct cni_nft *nft)
+{
+	if (!nft->sk)
+		return;
+	if (idle.sk || nft->torn) {
+		(void)mnl_socket_close(nft->sk);
+		return;
+	}
+	idle.sk = nft->sk;
+	idle.seq = nft->seq;
+}
+
+int cni_nft_open(struct cni_nft *nft)
+{
 	void *buf;
+	int r;
 
 	*nft = (struct cni_nft){ .seq = (uint32_t)time(NULL) };
 	/* Zeroes, because libmnl leaves padding as it is; calloc would write them all the second time. */
@@ -60,15 +102,12 @@ int cni_nft_open(struct cni_nft *nft)
 	if (buf == MAP_FAILED)
 		return -ENOMEM;
 	nft->buf = buf;
-	nft->sk = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!nft->sk || mnl_socket_bind(nft->sk, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
+	r = open_socket(nft);
+	if (r < 0)
+		return r;
 	nft->batch = mnl_nlmsg_batch_start(nft->buf, BATCH_SIZE);
 	if (!nft->batch)
 		return -ENOMEM;
-	/* Needs no more than CAP_NET_ADMIN; a batch that does not fit is refused with EMSGSIZE. */
-	(void)setsockopt(mnl_socket_get_fd(nft->sk), SOL_SOCKET, SO_SNDBUFFORCE, &room,
-			 sizeof(room));
 	begin(nft, 0);
 	return 0;
 }
@@ -77,8 +116,7 @@ void cni_nft_close(struct cni_nft *nft)
 {
 	if (nft->batch)
 		mnl_nlmsg_batch_stop(nft->batch);
-	if (nft->sk)
-		(void)mnl_socket_close(nft->sk);
+	close_socket(nft);
 	if (nft->buf)
 		(void)munmap(nft->buf, BUFFER_SIZE);
 	cni_turn_done(&nft->turn);
@@ -264,8 +302,9 @@ static int answers(struct cni_nft *nft)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		nft->torn = n < 0 && errno != EAGAIN;
 		if (n < 0)
-			return result < 0 ? result : errno == EAGAIN ? 0 : -errno;
+			return result < 0 ? result : nft->torn ? -errno : 0;
 		for (struct nlmsghdr *h = (struct nlmsghdr *)(void *)buf; mnl_nlmsg_ok(h, left);
 		     h = mnl_nlmsg_next(h, &left)) {
 			const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
@@ -342,6 +381,7 @@ int cni_nft_ask(struct cni_nft *nft, struct nlmsghdr *question,
 	question->nlmsg_seq = a.seq;
 	if (mnl_socket_sendto(nft->sk, question, question->nlmsg_len) < 0)
 		return -errno;
+	nft->torn = true;
 	while (!a.done && a.result != -ECANCELED) {
 		ssize_t n = mnl_socket_recvfrom(nft->sk, buf, ANSWER_SIZE);
 		int left = (int)n;
@@ -356,6 +396,7 @@ int cni_nft_ask(struct cni_nft *nft, struct nlmsghdr *question,
 		     h = mnl_nlmsg_next(h, &left))
 			take_answer(&a, h);
 	}
+	nft->torn = !a.done;
 	/* nfnetlink's answer for a subsystem that is not there. */
 	if (a.result == -EINVAL || a.result == -EOPNOTSUPP)
 		return -EPROTONOSUPPORT;

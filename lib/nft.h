@@ -23,6 +23,7 @@ struct cni_nft {
 	uint32_t set_id; /**< of the last set in the batch */
 	uint32_t failed; /**< of the message that the last commit failed at; 0 = the batch itself */
 	struct cni_turn turn;
+	bool torn; /**< an answer was not read to its end: the socket is good for nothing more */
 	bool full; /**< a message did not fit: the commit will say -EMSGSIZE */
 };
 
@@ -32,10 +33,13 @@ static inline bool cni_nft_is_absent(int r)
 	return r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT;
 }
 
-/** Open a socket in the caller's namespace and begin a batch. @return 0; negative errno */
+/**
+ * Begin a batch, on a socket in the namespace in which the process opened its first one.
+ * @return 0; negative errno
+ */
 int cni_nft_open(struct cni_nft *nft) cni_must_check;
 
-/** Release everything; what was not committed never happens. */
+/** Release everything but the socket, which the next one takes; what was not committed never happens. */
 void cni_nft_close(struct cni_nft *nft);
 
 static inline void cni_auto_nft(struct cni_nft *nft)

@@ -107,6 +107,16 @@ int cni_brport_set(struct cni_nl *nl, int index, const struct cni_brport *want,
 	return leave_vlan(nl, index, default_vlan);
 }
 
+int cni_brport_silence(struct cni_nl *nl, int index)
+{
+	cni_auto(msg) struct nl_msg *msg = port_request(RTM_SETLINK, index, 256);
+
+	/* Without the mark of a nest it is one byte, the port's state. */
+	if (!msg || nla_put_u8(msg, IFLA_PROTINFO, BR_STATE_DISABLED) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
 /* ---- looking ---- */
 
 static void forget(void *ctx)

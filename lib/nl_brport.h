@@ -31,6 +31,9 @@ bool cni_brport_is_special(const struct cni_brport *want);
 int cni_brport_set(struct cni_nl *nl, int index, const struct cni_brport *want,
 		   unsigned int default_vlan) cni_must_check;
 
+/** A port passes no frame any more, in either direction. @return 0; negative errno */
+int cni_brport_silence(struct cni_nl *nl, int index) cni_must_check;
+
 /** The VLANs that a port has. */
 struct cni_brport_vlans {
 	unsigned int native; /**< of frames that come without a tag; 0 = they are dropped */

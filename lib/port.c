@@ -4,6 +4,7 @@
 #include "port.h"
 #include "conf.h"
 #include "netns.h"
+#include "nl_brport.h"
 #include "sysctl.h"
 
 #include <errno.h>
@@ -174,6 +175,18 @@ static int delete_pairs(struct cni_nl *host, const struct cni_port_id *id, bool 
 		found = 1;
 	}
 	return found;
+}
+
+void cni_port_silence(struct cni_nl *host, const struct cni_port_id *id)
+{
+	for (int i = 0; i < CNI_PORT_NAMES; i++) {
+		struct cni_link link;
+
+		if (cni_link_get(host, id->name[i], &link) < 0 || whose(&link, id) == OTHER)
+			continue;
+		(void)!cni_brport_silence(host, link.index);
+		return;
+	}
 }
 
 int cni_port_clear(struct cni_nl *host, const struct cni_port_id *id, struct cni_error *err)

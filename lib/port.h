@@ -48,6 +48,12 @@ int cni_port_clear(struct cni_nl *host, const struct cni_port_id *id,
 		   struct cni_error *err) cni_must_check;
 
 /**
+ * The pair's host end passes no frame any more: for what is removed before the pair is. A courtesy: what
+ * is no port, or has another state by its bridge's own protocol (STP), stays as it is.
+ */
+void cni_port_silence(struct cni_nl *host, const struct cni_port_id *id);
+
+/**
  * Delete the pair by its host end, finished or not; if there is none, as with an attachment of the Go plugins, delete
  * the interface in the container, unless it is no veth, or its other end says that it is of another
  * attachment.

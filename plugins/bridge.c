@@ -407,6 +407,23 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 
 /* ---- DEL: every step runs; none needs more than network, container id and interface name ---- */
 
+/*
+ * After rules and after links that were removed the kernel waits until no packet is there any more: for both
+ * at once, if the rules go first. Nothing leaves unmasqueraded meanwhile, because nothing leaves.
+ */
+static int bridge_stop_masquerading(const struct cni_args *args, struct cni_error *err)
+{
+	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
+	struct cni_error ignored = { 0 };
+	struct bridge_conf c;
+	struct cni_port_id id;
+
+	if (bridge_read_keys(args, &c, &ignored) == 0 && c.ip_masq &&
+	    bridge_identify(args, &id, &ignored) == 0 && cni_nl_open(&host, -1, &ignored) == 0)
+		cni_port_silence(&host, &id);
+	return cni_masq_del(args, err);
+}
+
 static int bridge_delete_link(const struct cni_args *args, struct cni_error *err)
 {
 	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
@@ -442,15 +459,15 @@ static void bridge_forget_neighbours(const struct cni_args *args)
 
 static int bridge_del(const struct cni_args *args, struct cni_error *err)
 {
+	int masq = bridge_stop_masquerading(args, err);
 	int link = bridge_delete_link(args, err);
 	int ipam = cni_ipam_ask(args, CNI_DEL, err);
-	int masq = cni_masq_del(args, err);
 	int spoof = 0;
 
 	if (link == 0) /* while the link is there, it stays checked */
 		spoof = cni_spoof_del(args->name, args->containerid, args->ifname, err);
 	bridge_forget_neighbours(args);
-	return link < 0 ? link : ipam < 0 ? ipam : masq < 0 ? masq : spoof;
+	return masq < 0 ? masq : link < 0 ? link : ipam < 0 ? ipam : spoof;
 }
 
 /* ---- GC, STATUS ---- */
