@@ -260,10 +260,10 @@ static int add(const struct cni_hostport *hp, struct cni_error *err)
 
 /* ---- removing ---- */
 
-static void drop_chain(struct cni_ipt *tx, const char *entries, const char *chain)
+static void drop_chain(struct cni_ipt *tx, const char *from, const char *own)
 {
-	cni_ipt_delete_jumps(tx, entries, chain, NULL, NULL);
-	cni_ipt_chain_drop(tx, chain);
+	cni_ipt_delete_jumps(tx, from, own, NULL, NULL);
+	cni_ipt_chain_drop(tx, own);
 }
 
 static void pass_over(const struct cni_ipt_rule *rule, void *ctx)

@@ -13,6 +13,7 @@
 /* What is worth it: jumps to look for, and handles to ask for. */
 #define JUMPS_MAX 16
 #define PROBES_MAX 256
+#define AND_MORE 2
 /* An anchor says how many rules it has, but anybody may write one. */
 #define ANCHORED_MAX 8192
 /* Anchors that one transaction removes: a batch has its size. */
@@ -59,16 +60,19 @@ static inline void cni_auto_jumps(struct jumps *j)
 		nftnl_rule_free(j->rule[i]);
 }
 
-/* Ask for `want` jumps between the chain's own handle and as many behind its last rule's. */
+/*
+ * Ask for `want` jumps between the chain's own handle and as many behind its last rule's, and a few more:
+ * the chain that they are in may have been made with them.
+ */
 static int probe(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
 		 const char *target, uint64_t first, const struct inside *in, unsigned int want,
 		 struct jumps *found)
 {
-	uint64_t end = (in->last > first ? in->last : first) + want;
+	uint64_t end = (in->last > first ? in->last : first) + want + AND_MORE;
 
 	if (in->n > PROBES_MAX || end - first > in->n + PROBES_MAX)
 		return 0;
-	for (uint64_t h = end; h > first && found->n < want; h--) {
+	for (uint64_t h = first + 1; h <= end && found->n < want; h++) {
 		cni_auto(nftnl_rule) struct nftnl_rule *rule = NULL;
 		int r = is_inside(in, h) ? -ENOENT
 					 : cni_nft_rule_get(nft, family, table, chain, h, &rule);
@@ -102,8 +106,8 @@ int cni_nft_near_jumps(struct cni_nft *nft, uint32_t family, const char *table, 
 	r = probe(nft, family, table, chain, target, c.handle, &in, c.use - in.n, &found);
 	if (r <= 0)
 		return r;
-	for (unsigned int i = found.n; i > 0; i--) { /* in the order in which they were made */
-		r = fn(found.rule[i - 1], ctx);
+	for (unsigned int i = 0; i < found.n; i++) {
+		r = fn(found.rule[i], ctx);
 		if (r < 0)
 			return r;
 	}

@@ -11,7 +11,7 @@
  * A search that ends at the front of a chain gets what the kernel packs into one message, of a chain that
  * is longer than that; firewall makes two.
  */
-#define LOOK_AHEAD (2 * 8192)
+#define LOOK_AHEAD 16384
 
 /* ---- rules of others, as their attachments would have left them ---- */
 
