@@ -79,15 +79,19 @@ END_TEST
 
 START_TEST(del_succeeds_on_a_kernel_without_nf_tables)
 {
-	/* What nfnetlink answers when asked for a subsystem that is not there. Links come first. */
+	/* What nfnetlink answers when asked for a subsystem that is not there: rules, links, spoof check. */
 	call_ok((struct call){ .command = "DEL",
 			       .config = plain,
 			       .wrapper = "env ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null -e "
-					  "inject=recvmsg:error=EINVAL:when=3+" });
+					  "inject=recvmsg:error=EINVAL:when=1..3" });
 	call_ok((struct call){ .command = "DEL",
 			       .config = plain,
 			       .wrapper = "env ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null -e "
-					  "inject=socket:error=EPROTONOSUPPORT:when=2+" });
+					  "inject=recvmsg:error=EINVAL:when=7+" });
+	call_ok((struct call){ .command = "DEL",
+			       .config = plain,
+			       .wrapper = "env ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null -e "
+					  "inject=socket:error=EPROTONOSUPPORT:when=1..3" });
 }
 END_TEST
 

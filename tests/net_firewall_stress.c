@@ -82,6 +82,7 @@ static void assert_all_once(const char *rules)
 	ck_assert_ptr_nonnull(f);
 	fputs(rules, f);
 	fclose(f);
+	sh("sed -i '/^-A CNI-FORWARD-DNAT-/d' /run/rules"); /* marks */
 	ck_assert_str_eq(
 		sh("grep -v 192.0.2.2 /run/rules | grep '^-A' | sed '/^-A.* [0-9.]*\\/32/!d' "
 		   "| sort | uniq -d"),
