@@ -9,9 +9,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 struct listing {
 	const char *network;
@@ -23,34 +23,16 @@ static const char *state(const struct cni_store_entry *e)
 	return e->torn ? "torn" : !e->lease ? "foreign" : e->old_boot ? "stale" : "held";
 }
 
-/*
- * The moment in UTC, as RFC 3339 has it. libc's own would bring time zones, which are of no use here, and
- * their files into the static build. Years begin in March here, so that a leap day is the last one of them.
- */
-static void format_time(int64_t seconds, char *buf, size_t size)
-{
-	const int64_t era = 146097; /* days of 400 years */
-	int64_t second = (seconds % 86400 + 86400) % 86400, days = (seconds - second) / 86400;
-	int64_t day = days + 719468; /* since 1 March of the year 0 */
-	int64_t of_era = (day % era + era) % era;
-	int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-	int64_t month = (5 * of_year + 2) / 153; /* 0 = March */
-
-	year += (day - of_era) / era * 400 + (month >= 10);
-	snprintf(buf, size, "%04" PRId64 "-%02d-%02dT%02d:%02d:%02dZ", year,
-		 (int)(month < 10 ? month + 3 : month - 9),
-		 (int)(of_year - (153 * month + 2) / 5 + 1), (int)(second / 3600),
-		 (int)(second / 60 % 60), (int)(second % 60));
-}
-
 static int add_entry(const struct cni_store_entry *e, void *ctx)
 {
 	struct listing *l = ctx;
-	char ip[CNI_IP_STRLEN], when[48];
+	time_t since = (time_t)e->since;
+	char ip[CNI_IP_STRLEN], when[32] = "";
 	json_t *obj = json_object();
+	struct tm tm;
 
-	format_time(e->since, when, sizeof(when));
+	if (gmtime_r(&since, &tm))
+		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	json_object_set_new(obj, "network", json_string(l->network));
 	json_object_set_new(obj, "address", json_string(cni_ip_format(&e->ip, ip)));
 	if (e->lease) {
