@@ -80,7 +80,7 @@ struct sweep {
 	const struct cni_owners *keep;
 	struct entry *entry; /* owned; every jump of this plugin's kind, or with this id */
 	size_t n, room, n_remove;
-	bool sent; /* what failed is the batch, not a question before it */
+	bool in_use; /* what failed is the removal of a chain */
 	bool busy; /* somebody else's rule leads to a chain of ours: empty it, as it can't go */
 };
 
@@ -160,15 +160,18 @@ static int put_chains_removal(struct cni_nft *nft, const char *id, bool busy)
 }
 
 /* Jumps first: while one leads there, a chain is busy. @return 1 if there is something to remove */
-static int put_removals(struct cni_nft *nft, const struct sweep *s)
+static int put_removals(struct cni_nft *nft, const struct sweep *s, uint32_t *first_chain)
 {
 	int r = 0;
 
+	*first_chain = nft->seq;
 	if (s->n == 0 && s->id) /* without a jump: the Go plugins make the chains first */
 		r = put_chains_removal(nft, s->id, s->busy);
 	for (size_t i = 0; i < s->n; i++)
 		if (s->entry[i].remove)
 			cni_nft_rule_delete(nft, FAMILY, TABLE, PREROUTING, s->entry[i].handle);
+	if (s->n_remove > 0)
+		*first_chain = nft->seq;
 	for (size_t i = 0; i < s->n && r >= 0; i++)
 		if (s->entry[i].remove && takes_chains_along(s, i))
 			r = put_chains_removal(nft, s->entry[i].id, s->busy);
@@ -178,9 +181,10 @@ static int put_removals(struct cni_nft *nft, const struct sweep *s)
 static int sweep_once(struct sweep *s)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
+	uint32_t first_chain = 0;
 	int r;
 
-	s->sent = false;
+	s->in_use = false;
 	r = cni_nft_open(&nft);
 	if (r < 0)
 		return r;
@@ -196,10 +200,11 @@ static int sweep_once(struct sweep *s)
 	if (r == 0)
 		r = cni_nft_each_rule(&nft, FAMILY, TABLE, PREROUTING, consider, s);
 	if (r >= 0)
-		r = put_removals(&nft, s);
-	s->sent = r > 0;
-	if (r > 0)
+		r = put_removals(&nft, s, &first_chain);
+	if (r > 0) {
 		r = cni_nft_commit(&nft);
+		s->in_use = r == -EBUSY && nft.failed >= first_chain;
+	}
 	return r < 0 ? r : s->n_remove == REMOVE_MAX ? -EINTR : 0;
 }
 
@@ -209,7 +214,7 @@ static int sweep(struct sweep *s, struct cni_error *err)
 
 	do {
 		r = sweep_once(s);
-		if (r == -EBUSY && s->sent && !s->busy) {
+		if (s->in_use && !s->busy) {
 			s->busy = true;
 			r = -EINTR;
 		}
