@@ -309,9 +309,10 @@ END_TEST
 
 /* ---- killed, or failed, at each system call ---- */
 
-/* As before any ADD; the parameters are nobody's to restore but the test's. */
+/* As before any ADD; parameters and directories are nobody's to restore but the test's. */
 static void reset(void)
 {
+	sh("rmdir " BACKUPS " /run/cni 2>/dev/null || :");
 	sh_in("c1", "echo 4096 >/proc/sys/net/core/somaxconn; "
 		    "echo 0 >/proc/sys/net/ipv4/conf/eth0/arp_filter");
 }
