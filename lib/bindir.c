@@ -4,8 +4,8 @@
  */
 #include "bindir.h"
 #include "copy.h"
+#include "files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,11 +43,6 @@ static int failed(const struct cni_bindir *d, const char *name, int errnum, cons
 }
 
 /* ---- looking ---- */
-
-static int open_file(int dir, const char *name)
-{
-	return openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-}
 
 static int open_dir(int dir, const char *name)
 {
@@ -102,7 +97,7 @@ struct cni_program cni_program_look(int dir, const char *name)
 
 	if (p.kind != CNI_PROGRAM_OTHER)
 		return p;
-	fd = open_file(dir, name);
+	fd = cni_file_open_at(dir, name);
 	r = fd < 0 ? -errno : find_mark(fd, p.version);
 	p.kind = r < 0 ? CNI_PROGRAM_STRANGE : r ? CNI_PROGRAM_OURS : CNI_PROGRAM_OTHER;
 	return p;
@@ -151,35 +146,28 @@ static int names_add(struct names *l, const char *name, size_t len)
 	return 0;
 }
 
+struct picking {
+	struct names *l;
+	size_t (*pick)(const char *entry);
+};
+
+static int names_pick(const char *entry, void *ctx)
+{
+	const struct picking *p = ctx;
+	size_t len = p->pick(entry);
+
+	return len ? names_add(p->l, entry, len) : 0;
+}
+
 /*
  * Add the names in a directory that `pick` wants: it returns how many bytes of each stand for the name;
  * 0 = none.
  */
 static int names_read(struct names *l, int at, size_t (*pick)(const char *entry))
 {
-	int fd = open_dir(at, ".");
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	int r = 0;
+	struct picking p = { l, pick };
 
-	if (!dir) {
-		r = -errno;
-		if (fd >= 0)
-			(void)close(fd);
-		return r;
-	}
-	errno = 0;
-	while (r == 0 && (entry = readdir(dir))) {
-		size_t len = pick(entry->d_name);
-
-		if (len)
-			r = names_add(l, entry->d_name, len);
-		errno = 0;
-	}
-	if (r == 0 && errno)
-		r = -errno;
-	closedir(dir);
-	return r;
+	return cni_dir_each(at, names_pick, &p);
 }
 
 /* The tool comes last: while it is there, it can be called again to finish what was broken off. */
@@ -279,7 +267,7 @@ struct label {
 
 static void label_read(int dir, const char *name, struct label *ret)
 {
-	cni_auto(fd) int fd = open_file(dir, name);
+	cni_auto(fd) int fd = cni_file_open_at(dir, name);
 
 	ret->len = fd < 0 ? 0 : fgetxattr(fd, LABEL, ret->text, sizeof(ret->text));
 }

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-static int open_file(int dir, const char *name)
+int cni_file_open_at(int dir, const char *name)
 {
 	return openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
@@ -76,7 +76,7 @@ static int copy_file(int dir, const char *name, const struct stat *st, int to_di
 {
 	struct timespec times[2] = { st->st_atim, st->st_mtim };
 	cni_auto(fd) int to = -1;
-	cni_auto(fd) int from = open_file(dir, name);
+	cni_auto(fd) int from = cni_file_open_at(dir, name);
 	int r;
 
 	if (from < 0)
@@ -162,7 +162,7 @@ bool cni_file_is_same(int a_dir, const char *a, int b_dir, const char *b)
 		return same_link(a_dir, a, b_dir, b);
 	if (!S_ISREG(p.st_mode) || !S_ISREG(q.st_mode) || p.st_size != q.st_size)
 		return false;
-	x = open_file(a_dir, a);
-	y = open_file(b_dir, b);
+	x = cni_file_open_at(a_dir, a);
+	y = cni_file_open_at(b_dir, b);
 	return x >= 0 && y >= 0 && same_data(x, y);
 }

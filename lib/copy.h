@@ -6,6 +6,12 @@
 
 #include "base.h"
 
+/**
+ * Open a file to read it; a link is not followed, and what would block is not waited for.
+ * @return a descriptor; -1 with errno
+ */
+int cni_file_open_at(int dir, const char *name) cni_must_check;
+
 /** Append what can be read from one descriptor to another. @return 0; negative errno */
 int cni_copy_data(int from, int to) cni_must_check;
 

@@ -3,6 +3,7 @@
  */
 #include "files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -47,6 +48,30 @@ int cni_dir_check_writable(const char *path)
 	if (access(part, F_OK) < 0)
 		nearest = *part == '/' ? "/" : ".";
 	return access(nearest, W_OK) < 0 ? -errno : 0;
+}
+
+int cni_dir_each(int at, int (*fn)(const char *name, void *ctx), void *ctx)
+{
+	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		r = -errno;
+		if (fd >= 0)
+			(void)close(fd);
+		return r;
+	}
+	errno = 0;
+	while (r == 0 && (entry = readdir(dir))) {
+		r = fn(entry->d_name, ctx);
+		errno = 0;
+	}
+	if (r == 0 && errno)
+		r = -errno;
+	closedir(dir);
+	return r;
 }
 
 int cni_file_read(const char *path, size_t max, struct cni_buf *ret)

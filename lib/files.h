@@ -19,6 +19,15 @@ int cni_dir_make(const char *path, mode_t mode) cni_must_check;
 int cni_dir_check_writable(const char *path) cni_must_check;
 
 /**
+ * Call @p fn for each name in a directory, "." and ".." among them.
+ *
+ * @param at  descriptor of the directory, which stays the caller's
+ * @param fn  what is not 0 ends it
+ * @return 0; what @p fn returned; negative errno
+ */
+int cni_dir_each(int at, int (*fn)(const char *name, void *ctx), void *ctx) cni_must_check;
+
+/**
  * Read a whole file; anything that would block is not waited for.
  *
  * @param max  most bytes to accept

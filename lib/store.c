@@ -5,7 +5,6 @@
 #include "store.h"
 #include "files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,37 +19,34 @@
 
 /* ---- reading ---- */
 
+/* Files under the names of addresses, and who is to be shown them. */
+struct scan {
+	int at;
+	int (*fn)(enum cni_lease_kind what, const struct cni_lease *lease, void *ctx);
+	void *ctx;
+};
+
+static int scan_one(const char *name, void *ctx)
+{
+	const struct scan *s = ctx;
+	char text[CNI_LEASE_MAX], canonical[CNI_IP_STRLEN];
+	struct cni_lease lease = { 0 };
+
+	/* Only the canonical name: "::ffff:10.0.0.1" is not the lease of 10.0.0.1. */
+	if (cni_ip_parse(name, &lease.ip) < 0 ||
+	    strcmp(cni_ip_format(&lease.ip, canonical), name) != 0)
+		return 0;
+	return s->fn(cni_lease_read(s->at, name, text, &lease), &lease, s->ctx);
+}
+
 /* Call `fn` for every file under an address's name. */
 static int scan(int at,
 		int (*fn)(enum cni_lease_kind what, const struct cni_lease *lease, void *ctx),
 		void *ctx)
 {
-	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	int r = 0;
+	struct scan s = { at, fn, ctx };
 
-	if (!dir) {
-		r = -errno;
-		if (fd >= 0)
-			(void)close(fd);
-		return r;
-	}
-	errno = 0;
-	while (r == 0 && (entry = readdir(dir))) {
-		char text[CNI_LEASE_MAX], name[CNI_IP_STRLEN];
-		struct cni_lease lease = { 0 };
-
-		/* Only the canonical name: "::ffff:10.0.0.1" is not the lease of 10.0.0.1. */
-		if (cni_ip_parse(entry->d_name, &lease.ip) == 0 &&
-		    strcmp(cni_ip_format(&lease.ip, name), entry->d_name) == 0)
-			r = fn(cni_lease_read(at, entry->d_name, text, &lease), &lease, ctx);
-		errno = 0;
-	}
-	if (r == 0 && errno)
-		r = -errno;
-	closedir(dir);
-	return r;
+	return cni_dir_each(at, scan_one, &s);
 }
 
 struct each {
