@@ -6,10 +6,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define PARENT_MODE 0755
+/* flock() can't wait with a deadline, so it is asked again and again. */
+#define LOCK_INTERVAL_MS 2
 
 static int make_one(const char *path, mode_t mode)
 {
@@ -72,6 +77,26 @@ int cni_dir_each(int at, int (*fn)(const char *name, void *ctx), void *ctx)
 		r = -errno;
 	closedir(dir);
 	return r;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int cni_lock_within(int fd, int ms)
+{
+	const int64_t end = now_ms() + ms;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if ((errno != EWOULDBLOCK && errno != EINTR) || now_ms() >= end)
+			return -errno;
+		(void)poll(NULL, 0, LOCK_INTERVAL_MS);
+	}
+	return 0;
 }
 
 int cni_file_read(const char *path, size_t max, struct cni_buf *ret)

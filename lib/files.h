@@ -28,6 +28,14 @@ int cni_dir_check_writable(const char *path) cni_must_check;
 int cni_dir_each(int at, int (*fn)(const char *name, void *ctx), void *ctx) cni_must_check;
 
 /**
+ * Take the lock of an open file (flock(2), exclusive), and wait for it if others have it.
+ *
+ * @param ms  how long, at most
+ * @return 0; -EWOULDBLOCK if others had it all the time; other negative errno
+ */
+int cni_lock_within(int fd, int ms) cni_must_check;
+
+/**
  * Read a whole file; anything that would block is not waited for.
  *
  * @param max  most bytes to accept

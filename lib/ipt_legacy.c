@@ -4,6 +4,7 @@
  * ip_tables knows only whole tables: one is read, changed, and put back in one piece, under the lock
  * that iptables itself takes.
  */
+#include "files.h"
 #include "ipt_legacy_rule.h"
 #include "ipt_writer.h"
 
@@ -11,17 +12,12 @@
 #include <fcntl.h>
 #include <libiptc/libip6tc.h>
 #include <libiptc/libiptc.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
 
 /* As iptables(8): its lock, and the variable that moves it. */
 #define LOCK_FILE "/run/xtables.lock"
 #define LOCK_VARIABLE "XTABLES_LOCKFILE"
-/* flock() can't wait with a deadline, so it is asked again and again. */
-#define LOCK_INTERVAL_MS 10
 /* Somebody who does not take the lock changed the table between reading and writing. */
 #define COMMIT_TRIES 20
 
@@ -323,17 +319,14 @@ static int lock(struct cni_error *err)
 	const char *variable = getenv(LOCK_VARIABLE);
 	const char *path = variable && *variable ? variable : LOCK_FILE;
 	cni_auto(fd) int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
-	int left = CNI_IPT_PATIENCE * 1000, locked;
+	int locked, r;
 
 	if (fd < 0)
 		return cni_fail(err, CNI_E_INTERNAL, errno, "open %s, the lock of iptables", path);
-	while ((locked = flock(fd, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK && left > 0) {
-		(void)poll(NULL, 0, LOCK_INTERVAL_MS);
-		left -= LOCK_INTERVAL_MS;
-	}
-	if (locked < 0 && errno != EWOULDBLOCK)
-		return cni_fail(err, CNI_E_INTERNAL, errno, "lock %s", path);
-	if (locked < 0) {
+	r = cni_lock_within(fd, CNI_IPT_PATIENCE * 1000);
+	if (r < 0 && r != -EWOULDBLOCK)
+		return cni_fail(err, CNI_E_INTERNAL, -r, "lock %s", path);
+	if (r < 0) {
 		cni_fail(err, CNI_E_RETRY, EAGAIN, "another program holds %s, the lock of iptables",
 			 path);
 		cni_error_detail(err, "waited %d s; `fuser %s` names the program", CNI_IPT_PATIENCE,

@@ -3,15 +3,10 @@
  * its file in /proc): there is one for each, it needs no place on disk, and it is gone with its process.
  */
 #include "turn.h"
+#include "files.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/file.h>
 #include <unistd.h>
-
-/* flock() can't wait with a deadline, so it is asked again and again. */
-#define ASK_MS 2
 
 static bool is_past(const struct timespec *t)
 {
@@ -33,15 +28,10 @@ static struct timespec from_now(int seconds)
 /* Anybody may hold the lock, so that it must not be needed. */
 static void wait_for_turn(struct cni_turn *t)
 {
-	const struct timespec end = from_now(CNI_TURN_PATIENCE / 2);
-
 	t->waited = true;
 	t->lock = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	while (t->lock >= 0 && flock(t->lock, LOCK_EX | LOCK_NB) < 0) {
-		if ((errno != EWOULDBLOCK && errno != EINTR) || is_past(&end))
-			return;
-		(void)poll(NULL, 0, ASK_MS);
-	}
+	if (t->lock >= 0)
+		(void)!cni_lock_within(t->lock, CNI_TURN_PATIENCE * 1000 / 2);
 }
 
 bool cni_turn_patient(struct cni_turn *t)
