@@ -7,17 +7,6 @@
 #include "portmap_world.h"
 #include "trace.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
 #define BIN "/run/bin" /* a path that is equally long everywhere */
 #define LIST(name, keys, ipam) \
 	"{\"cniVersion\":\"1.1.0\",\"name\":\"net1\",\"type\":\"" name "\"" keys ipam "}"

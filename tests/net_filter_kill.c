@@ -101,50 +101,55 @@ static void assert_clean(const char *clean, const char *what, const struct point
 		      left);
 }
 
-START_TEST(del_finishes_what_a_killed_add_began)
+/* Kill ADD at every so many system calls, and have what follows clean up; each test begins at another. */
+static void kill_each_add(int i, int first, void (*clean_up)(void))
 {
-	const char *clean = begin(_i);
+	const char *clean = begin(i);
 	int n = list_points(on(1, "ADD"));
 
 	call_ok(on(1, "DEL"));
-	for (int i = 0; i < n; i += stride()) {
-		kill_at(on(1, "ADD"), &points[i]);
-		call_ok(on(1, "DEL"));
-		assert_clean(clean, "ADD", &points[i]);
+	for (int k = first; k < n; k += stride()) {
+		kill_at(on(1, "ADD"), &points[k]);
+		clean_up();
+		assert_clean(clean, "ADD", &points[k]);
 	}
+}
+
+static void by_del(void)
+{
+	call_ok(on(1, "DEL"));
+}
+
+static void by_gc(void)
+{
+	struct call gc = on(1, "GC");
+
+	gc.id = gc.ifname = "";
+	call_ok(gc);
+}
+
+static void by_add_and_del(void)
+{
+	call_ok(on(1, "ADD"));
+	call_ok(on(1, "CHECK"));
+	call_ok(on(1, "DEL"));
+}
+
+START_TEST(del_finishes_what_a_killed_add_began)
+{
+	kill_each_add(_i, 0, by_del);
 }
 END_TEST
 
 START_TEST(gc_finishes_what_a_killed_add_began)
 {
-	const char *clean = begin(_i);
-	int n = list_points(on(1, "ADD"));
-
-	call_ok(on(1, "DEL"));
-	for (int i = 1; i < n; i += stride()) {
-		struct call gc = on(1, "GC");
-
-		kill_at(on(1, "ADD"), &points[i]);
-		gc.id = gc.ifname = "";
-		call_ok(gc);
-		assert_clean(clean, "ADD", &points[i]);
-	}
+	kill_each_add(_i, 1, by_gc);
 }
 END_TEST
 
 START_TEST(add_works_again_after_a_killed_add)
 {
-	const char *clean = begin(_i);
-	int n = list_points(on(1, "ADD"));
-
-	call_ok(on(1, "DEL"));
-	for (int i = 2; i < n; i += stride()) {
-		kill_at(on(1, "ADD"), &points[i]);
-		call_ok(on(1, "ADD"));
-		call_ok(on(1, "CHECK"));
-		call_ok(on(1, "DEL"));
-		assert_clean(clean, "ADD", &points[i]);
-	}
+	kill_each_add(_i, 2, by_add_and_del);
 }
 END_TEST
 

@@ -21,18 +21,6 @@
 #define SNAPSHOT "/run/world/snapshot"
 #define COPY "/run/world/copy"
 
-/* What the sanitizers do before main() are hundreds of calls, and not the same ones in each run. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
 static const char *netns, *peer;
 
 /* ---- calls ---- */

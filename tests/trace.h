@@ -15,6 +15,18 @@
 /** Leak detection cannot work in a traced process. */
 #define NO_LEAK_CHECK "env ASAN_OPTIONS=detect_leaks=0 "
 
+/** Whether this build has sanitizers: what they do before main() are hundreds of calls, not the same in each run. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
 /** What was seen in a trace. */
 struct seen {
 	int programs; /* started, the plugin itself among them */
