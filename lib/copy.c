@@ -87,7 +87,7 @@ static int copy_file(int dir, const char *name, const struct stat *st, int to_di
 	r = cni_copy_data(from, to);
 	/* The owner first: a change of it takes mode bits and capabilities away. */
 	if (r == 0 &&
-	    (fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & ALLPERMS) < 0))
+	    (fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0))
 		r = -errno;
 	if (r == 0)
 		r = copy_attributes(from, to);

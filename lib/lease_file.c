@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 #define BOOT_ATTR "user.ccni.boot_id"
@@ -138,6 +140,12 @@ static int publish(int dir, int fd, const char *name)
 	return linkat(AT_FDCWD, self, dir, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
+/* Rename what must not replace anything. By number: musl has no renameat2(2) before 1.2.6. */
+static int rename_to_new(int dir, const char *from, const char *to)
+{
+	return syscall(SYS_renameat2, dir, from, dir, to, RENAME_NOREPLACE) < 0 ? -errno : 0;
+}
+
 /* For file systems without O_TMPFILE: under a name that is no address, then linked. */
 static int create_aside(int dir, const char *name, const char *containerid, const char *ifname)
 {
@@ -153,7 +161,7 @@ static int create_aside(int dir, const char *name, const char *containerid, cons
 	if (r == 0 && linkat(dir, aside, dir, name, 0) < 0)
 		r = -errno;
 	if (r == -EPERM || r == -EOPNOTSUPP) /* no hard links: vfat, some FUSE */
-		r = renameat2(dir, aside, dir, name, RENAME_NOREPLACE) < 0 ? -errno : 0;
+		r = rename_to_new(dir, aside, name);
 	(void)unlinkat(dir, aside, 0);
 	return r;
 }
@@ -184,7 +192,7 @@ static int move_aside(int dir, const char *name)
 		char aside[sizeof(ASIDE) + CNI_IP_STRLEN];
 
 		snprintf(aside, sizeof(aside), ASIDE, name, i);
-		r = renameat2(dir, name, dir, aside, RENAME_NOREPLACE) < 0 ? -errno : 0;
+		r = rename_to_new(dir, name, aside);
 		if (r == 0)
 			cni_note("%s in the lease store is no lease: it is %s now", name, aside);
 	}
