@@ -8,6 +8,7 @@
 #include <linux/netlink.h>
 #include <netlink/attr.h>
 #include <poll.h>
+#include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,11 @@
 
 /* linux/netlink.h: a dump answers with at most this much at once, if we offer the room. */
 #define RECEIVE_BUFFER 32768
+/*
+ * The longest request is a port's list of VLANs: every other one of 4094 is 2047 attributes of 8 bytes; pairs with
+ * gaps between them are 1365 times 16.
+ */
+#define REQUEST_MAX 32768
 #define DUMP_ATTEMPTS 5
 
 #ifndef SO_NETNS_COOKIE
@@ -46,17 +52,14 @@ int cni_nl_open(struct cni_nl *nl, int netns_fd, struct cni_error *err)
 
 	nl->netns_fd = netns_fd;
 	nl->sk = nl_socket_alloc();
-	if (!nl->sk)
-		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "open netlink socket");
+	nl->request = nlmsg_alloc_size(REQUEST_MAX);
 	errno = 0;
-	r = cni_netns_call(netns_fd, connect_route, nl, err);
+	r = nl->sk && nl->request ? cni_netns_call(netns_fd, connect_route, nl, err) : -ENOMEM;
 	if (r < 0) {
 		cni_nl_close(nl);
 		return cni_fail(err, CNI_E_INTERNAL, -r, "open netlink socket");
 	}
 	nl_socket_disable_auto_ack(nl->sk);
-	nl_socket_disable_msg_peek(nl->sk);
-	(void)nl_socket_set_msg_buf_size(nl->sk, RECEIVE_BUFFER);
 	/* Both are refinements that old kernels lack: reasons in words, and filtered dumps. */
 	(void)setsockopt(nl_socket_get_fd(nl->sk), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)setsockopt(nl_socket_get_fd(nl->sk), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on,
@@ -79,6 +82,22 @@ void cni_nl_close(struct cni_nl *nl)
 	if (nl->sk)
 		nl_socket_free(nl->sk);
 	nl->sk = NULL;
+	nlmsg_free(nl->request);
+	nl->request = NULL;
+}
+
+struct nl_msg *cni_nl_begin(struct cni_nl *nl, int type, int flags, const void *header, size_t size)
+{
+	struct nlmsghdr *nlh = nlmsg_hdr(nl->request);
+
+	*nlh = (struct nlmsghdr){
+		.nlmsg_len = (uint32_t)nlmsg_total_size(0),
+		.nlmsg_type = (uint16_t)type,
+		.nlmsg_flags = (uint16_t)flags,
+	};
+	/* There is room for every header. */
+	(void)nlmsg_append(nl->request, (void *)header, size, NLMSG_ALIGNTO);
+	return nl->request;
 }
 
 /* The kernel's words follow the copied request in an error message (NLM_F_ACK_TLVS). */
@@ -97,14 +116,10 @@ static void keep_words(struct cni_nl *nl, struct nlmsghdr *nlh)
 		nla_strlcpy(nl->why, words, sizeof(nl->why));
 }
 
-static int on_message(struct nl_msg *msg, void *ctx)
+static void take(struct pending *p, struct nlmsghdr *nlh)
 {
-	struct pending *p = ctx;
-	struct nlmsghdr *nlh = nlmsg_hdr(msg);
-
-	/* In a container's namespace others may write to this socket, too: the kernel alone has port 0. */
-	if (nlmsg_get_src(msg)->nl_pid != 0 || nlh->nlmsg_seq != p->seq)
-		return NL_SKIP;
+	if (nlh->nlmsg_seq != p->seq)
+		return;
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 		p->interrupted = true;
 	switch (nlh->nlmsg_type) {
@@ -131,7 +146,32 @@ static int on_message(struct nl_msg *msg, void *ctx)
 		if (!(nlh->nlmsg_flags & NLM_F_MULTI))
 			p->done = true;
 	}
-	return NL_SKIP;
+}
+
+/* Not nl_recvmsgs(), which allocates a buffer for each datagram. */
+static int receive(struct cni_nl *nl, struct pending *p)
+{
+	alignas(struct nlmsghdr) char buf[RECEIVE_BUFFER];
+	struct sockaddr_nl from;
+	struct iovec iov = { buf, sizeof(buf) };
+	struct msghdr msg = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+	int n = (int)recvmsg(nl_socket_get_fd(nl->sk), &msg, 0);
+
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (msg.msg_flags & MSG_TRUNC)
+		return -EMSGSIZE;
+	/* In a container's namespace others may write to this socket, too: the kernel alone has port 0. */
+	if (from.nl_pid != 0)
+		return 0;
+	for (struct nlmsghdr *h = (void *)buf; nlmsg_ok(h, n) && !p->done; h = nlmsg_next(h, &n))
+		take(p, h);
+	return 0;
 }
 
 int cni_nl_request(struct cni_nl *nl, struct nl_msg *msg,
@@ -139,7 +179,6 @@ int cni_nl_request(struct cni_nl *nl, struct nl_msg *msg,
 {
 	struct pending p = { .nl = nl, .on_reply = on_reply, .ctx = ctx };
 	struct nlmsghdr *nlh = nlmsg_hdr(msg);
-	struct nl_cb *cb;
 	int r = 0;
 
 	nl->why[0] = '\0';
@@ -153,20 +192,10 @@ int cni_nl_request(struct cni_nl *nl, struct nl_msg *msg,
 	errno = 0;
 	if (nl_send(nl->sk, msg) < 0)
 		return -(errno ? errno : EIO);
-	cb = nl_cb_alloc(NL_CB_CUSTOM);
-	if (!cb)
-		return -ENOMEM;
-	/* NL_CB_MSG_IN sees every message before libnl folds errors into its own numbers. */
-	nl_cb_set(cb, NL_CB_MSG_IN, NL_CB_CUSTOM, on_message, &p);
-	while (!p.done && r >= 0) {
-		errno = 0;
-		r = nl_recvmsgs(nl->sk, cb);
-		if (r < 0 && errno == EINTR)
-			r = 0;
-	}
-	nl_cb_put(cb);
+	while (!p.done && r == 0)
+		r = receive(nl, &p);
 	if (r < 0)
-		return -(errno ? errno : EIO);
+		return r;
 	return p.result < 0 ? p.result : p.interrupted ? -EINTR : 0;
 }
 

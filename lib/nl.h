@@ -18,6 +18,7 @@ CNI_AUTO(msg, struct nl_msg *, nlmsg_free)
 /** A route socket in one namespace; it stays there whatever the process does. */
 struct cni_nl {
 	struct nl_sock *sk; /**< owned; NULL while closed */
+	struct nl_msg *request; /**< owned; of cni_nl_begin */
 	int netns_fd; /**< borrowed; the namespace, -1 = the process's own */
 	char why[256]; /**< the kernel's words about the last refusal; "" if it had none */
 };
@@ -44,6 +45,19 @@ static inline void cni_auto_nl(struct cni_nl *nl)
 
 /** @return a number that only this socket's namespace has until the next boot; 0 before Linux 5.14 */
 uint64_t cni_nl_netns_cookie(struct cni_nl *nl);
+
+/**
+ * Begin a request, in the one message that each socket has for them.
+ *
+ * @param type    RTM_*
+ * @param flags   NLM_F_*, but for those that cni_nl_request adds
+ * @param header  the family's header, such as struct ifinfomsg; copied
+ * @param size    its size in bytes
+ * @return the message, for attributes to be put into and for cni_nl_request; the socket's own: there until the
+ *         next call
+ */
+struct nl_msg *cni_nl_begin(struct cni_nl *nl, int type, int flags, const void *header,
+			    size_t size);
 
 /**
  * Send a request and wait for its end.

@@ -127,10 +127,9 @@ static int read_answer(struct nlmsghdr *nlh, void *ctx)
 static int get6(struct cni_nl *nl, int ifindex, const struct cni_ip *ip, struct answer *ret)
 {
 	struct ifaddrmsg ifa = { .ifa_family = AF_INET6, .ifa_index = (unsigned int)ifindex };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETADDR, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_GETADDR, 0, &ifa, sizeof(ifa));
 
-	if (!msg || nlmsg_append(msg, &ifa, sizeof(ifa), NLMSG_ALIGNTO) < 0 ||
-	    nla_put(msg, IFA_ADDRESS, 16, ip->b) < 0)
+	if (nla_put(msg, IFA_ADDRESS, 16, ip->b) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, read_answer, ret);
 }
@@ -209,10 +208,8 @@ static int list_addrs(struct cni_nl *nl, int family, struct listing *l)
 {
 	struct ifaddrmsg ifa = { .ifa_family = (uint8_t)family,
 				 .ifa_index = l->others ? 0 : l->ifindex };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETADDR, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_GETADDR, 0, &ifa, sizeof(ifa));
 
-	if (!msg || nlmsg_append(msg, &ifa, sizeof(ifa), NLMSG_ALIGNTO) < 0)
-		return -ENOMEM;
 	return cni_nl_dump(nl, msg, forget, collect, l);
 }
 

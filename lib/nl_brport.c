@@ -10,28 +10,17 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 
-/*
- * The longest list of VLANs, every other one of 4094, is 2047 attributes of 8 bytes; of pairs with gaps
- * between them, 1365 times 16.
- */
-#define VLAN_MESSAGE_SIZE 32768
-
 bool cni_brport_is_special(const struct cni_brport *want)
 {
 	return want->hairpin || want->isolated || want->vlans.native;
 }
 
 /* A request to the bridge of a port (family AF_BRIDGE), as yet without attributes. */
-static struct nl_msg *port_request(int type, int index, size_t size)
+static struct nl_msg *port_request(struct cni_nl *nl, int type, int index)
 {
 	struct ifinfomsg ifi = { .ifi_family = AF_BRIDGE, .ifi_index = index };
-	struct nl_msg *msg = nlmsg_alloc_size(size);
 
-	if (msg && nlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, 0) &&
-	    nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) == 0)
-		return msg;
-	nlmsg_free(msg);
-	return NULL;
+	return cni_nl_begin(nl, type, 0, &ifi, sizeof(ifi));
 }
 
 static int put_flags(struct nl_msg *msg, const struct cni_brport *want)
@@ -80,8 +69,8 @@ static int put_vlans(struct nl_msg *msg, const struct cni_vlan_port *want)
 
 static int leave_vlan(struct cni_nl *nl, int index, unsigned int id)
 {
-	cni_auto(msg) struct nl_msg *msg = port_request(RTM_DELLINK, index, 256);
-	struct nlattr *spec = msg ? nla_nest_start(msg, IFLA_AF_SPEC) : NULL;
+	struct nl_msg *msg = port_request(nl, RTM_DELLINK, index);
+	struct nlattr *spec = nla_nest_start(msg, IFLA_AF_SPEC);
 	int r;
 
 	if (!spec || put_vlan(msg, id, 0) < 0)
@@ -94,11 +83,11 @@ static int leave_vlan(struct cni_nl *nl, int index, unsigned int id)
 int cni_brport_set(struct cni_nl *nl, int index, const struct cni_brport *want,
 		   unsigned int default_vlan)
 {
-	cni_auto(msg) struct nl_msg *msg = port_request(RTM_SETLINK, index, VLAN_MESSAGE_SIZE);
+	struct nl_msg *msg = port_request(nl, RTM_SETLINK, index);
 	const struct cni_vlan_port *vlans = &want->vlans;
 	int r;
 
-	if (!msg || put_flags(msg, want) < 0 || (vlans->native && put_vlans(msg, vlans) < 0))
+	if (put_flags(msg, want) < 0 || (vlans->native && put_vlans(msg, vlans) < 0))
 		return -ENOMEM;
 	r = cni_nl_request(nl, msg, NULL, NULL);
 	if (r < 0 || vlans->native == 0 || vlans->keep_default || default_vlan == 0 ||
@@ -109,10 +98,10 @@ int cni_brport_set(struct cni_nl *nl, int index, const struct cni_brport *want,
 
 int cni_brport_silence(struct cni_nl *nl, int index)
 {
-	cni_auto(msg) struct nl_msg *msg = port_request(RTM_SETLINK, index, 256);
+	struct nl_msg *msg = port_request(nl, RTM_SETLINK, index);
 
 	/* Without the mark of a nest it is one byte, the port's state. */
-	if (!msg || nla_put_u8(msg, IFLA_PROTINFO, BR_STATE_DISABLED) < 0)
+	if (nla_put_u8(msg, IFLA_PROTINFO, BR_STATE_DISABLED) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
@@ -161,10 +150,8 @@ static int collect(struct nlmsghdr *nlh, void *ctx)
 int cni_brport_get_vlans(struct cni_nl *nl, int index, struct cni_brport_vlans *ret)
 {
 	struct br_vlan_msg want = { .family = AF_BRIDGE, .ifindex = (uint32_t)index };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETVLAN, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_GETVLAN, 0, &want, sizeof(want));
 
 	/* A "dump" that the kernel confines to the one port. */
-	if (!msg || nlmsg_append(msg, &want, sizeof(want), NLMSG_ALIGNTO) < 0)
-		return -ENOMEM;
 	return cni_nl_dump(nl, msg, forget, collect, ret);
 }

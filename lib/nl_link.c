@@ -109,10 +109,9 @@ static int read_link(struct nlmsghdr *nlh, void *ctx)
 static int get_link(struct cni_nl *nl, const char *name, int index, struct cni_link *ret)
 {
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC, .ifi_index = index };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETLINK, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_GETLINK, 0, &ifi, sizeof(ifi));
 
-	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
-	    (name && nla_put_string(msg, IFLA_IFNAME, name) < 0) ||
+	if ((name && nla_put_string(msg, IFLA_IFNAME, name) < 0) ||
 	    nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, read_link, ret);
@@ -159,11 +158,10 @@ int cni_link_each(struct cni_nl *nl, const char *kind, void (*on_start)(void *ct
 {
 	struct each each = { kind, on_start, fn, ctx };
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETLINK, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_GETLINK, 0, &ifi, sizeof(ifi));
 	struct nlattr *info;
 
-	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
-	    nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0)
+	if (nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0)
 		return -ENOMEM;
 	info = nla_nest_start(msg, IFLA_LINKINFO);
 	if (!info || nla_put_string(msg, IFLA_INFO_KIND, kind) < 0)
@@ -184,10 +182,9 @@ static int take_nsid(struct nlmsghdr *nlh, void *ctx)
 int cni_nsid_get(struct cni_nl *nl, int netns_fd, int *ret)
 {
 	struct rtgenmsg gen = { .rtgen_family = AF_UNSPEC };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNSID, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_GETNSID, 0, &gen, sizeof(gen));
 
-	if (!msg || nlmsg_append(msg, &gen, sizeof(gen), NLMSG_ALIGNTO) < 0 ||
-	    nla_put_u32(msg, NETNSA_FD, (uint32_t)netns_fd) < 0)
+	if (nla_put_u32(msg, NETNSA_FD, (uint32_t)netns_fd) < 0)
 		return -ENOMEM;
 	*ret = -1;
 	return cni_nl_request(nl, msg, take_nsid, ret);
@@ -198,10 +195,9 @@ int cni_nsid_get(struct cni_nl *nl, int netns_fd, int *ret)
 static int delete (struct cni_nl *nl, const char *name, int index)
 {
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC, .ifi_index = index };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_DELLINK, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_DELLINK, 0, &ifi, sizeof(ifi));
 
-	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
-	    (name && nla_put_string(msg, IFLA_IFNAME, name) < 0))
+	if ((name && nla_put_string(msg, IFLA_IFNAME, name) < 0))
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
@@ -219,20 +215,17 @@ int cni_link_del_index(struct cni_nl *nl, int index)
 int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags, unsigned int mask)
 {
 	struct ifinfomsg ifi = { .ifi_index = index, .ifi_flags = flags, .ifi_change = mask };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
 
-	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0)
-		return -ENOMEM;
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
 
 int cni_link_set_master(struct cni_nl *nl, int index, int master)
 {
 	struct ifinfomsg ifi = { .ifi_index = index };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
 
-	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
-	    nla_put_u32(msg, IFLA_MASTER, (uint32_t)master) < 0)
+	if (nla_put_u32(msg, IFLA_MASTER, (uint32_t)master) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
@@ -240,10 +233,9 @@ int cni_link_set_master(struct cni_nl *nl, int index, int master)
 int cni_link_set_mac(struct cni_nl *nl, int index, const uint8_t mac[static CNI_MAC_LEN])
 {
 	struct ifinfomsg ifi = { .ifi_index = index };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
 
-	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
-	    nla_put(msg, IFLA_ADDRESS, CNI_MAC_LEN, mac) < 0)
+	if (nla_put(msg, IFLA_ADDRESS, CNI_MAC_LEN, mac) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
@@ -277,15 +269,15 @@ unsigned int cni_link_attrs_differ(const struct cni_link *link, const struct cni
 
 int cni_link_set_attrs(struct cni_nl *nl, int index, const struct cni_link_attrs *a)
 {
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWLINK, 0);
 	struct ifinfomsg ifi = { .ifi_index = index };
+	struct nl_msg *msg;
 
 	ifi.ifi_change |= a->set & CNI_LINK_PROMISC ? IFF_PROMISC : 0;
 	ifi.ifi_change |= a->set & CNI_LINK_ALLMULTI ? IFF_ALLMULTI : 0;
 	ifi.ifi_flags = ifi.ifi_change &
 			((a->promisc ? IFF_PROMISC : 0) | (a->allmulti ? IFF_ALLMULTI : 0));
-	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
-	    (a->set & CNI_LINK_MAC && nla_put(msg, IFLA_ADDRESS, CNI_MAC_LEN, a->mac) < 0) ||
+	msg = cni_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
+	if ((a->set & CNI_LINK_MAC && nla_put(msg, IFLA_ADDRESS, CNI_MAC_LEN, a->mac) < 0) ||
 	    (a->set & CNI_LINK_MTU && nla_put_u32(msg, IFLA_MTU, a->mtu) < 0) ||
 	    (a->set & CNI_LINK_TXQLEN && nla_put_u32(msg, IFLA_TXQLEN, a->txqlen) < 0))
 		return -ENOMEM;
@@ -314,11 +306,10 @@ void cni_link_restore_attrs(struct cni_nl *nl, const struct cni_link *link,
 int cni_link_label(struct cni_nl *nl, const char *name, uint32_t group, const char *alias)
 {
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_SETLINK, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_SETLINK, 0, &ifi, sizeof(ifi));
 
 	/* Not RTM_NEWLINK: with a name and a group that means "every link of the group". */
-	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
-	    nla_put_string(msg, IFLA_IFNAME, name) < 0 || nla_put_u32(msg, IFLA_GROUP, group) < 0 ||
+	if (nla_put_string(msg, IFLA_IFNAME, name) < 0 || nla_put_u32(msg, IFLA_GROUP, group) < 0 ||
 	    nla_put(msg, IFLA_IFALIAS, (int)strlen(alias), alias) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, NULL, NULL);
@@ -355,16 +346,15 @@ int cni_link_random_mac(uint8_t ret[static CNI_MAC_LEN])
 int cni_bridge_create(struct cni_nl *nl, const char *name, unsigned int mtu, bool filter_vlans)
 {
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
-	cni_auto(msg) struct nl_msg *msg =
-		nlmsg_alloc_simple(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	struct nl_msg *msg =
+		cni_nl_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi, sizeof(ifi));
 	struct nlattr *info, *data;
 	uint8_t mac[CNI_MAC_LEN];
 	int r = cni_link_random_mac(mac);
 
 	if (r < 0)
 		return r;
-	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
-	    nla_put_string(msg, IFLA_IFNAME, name) < 0 ||
+	if (nla_put_string(msg, IFLA_IFNAME, name) < 0 ||
 	    nla_put(msg, IFLA_ADDRESS, CNI_MAC_LEN, mac) < 0 ||
 	    (mtu && nla_put_u32(msg, IFLA_MTU, mtu) < 0))
 		return -ENOMEM;

@@ -11,10 +11,9 @@ static int ask(struct cni_nl *nl, int type, int ifindex, const struct cni_ip *ip
 	       int (*on_reply)(struct nlmsghdr *nlh, void *ctx), void *ctx)
 {
 	struct ndmsg ndm = { .ndm_family = (uint8_t)ip->family, .ndm_ifindex = ifindex };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(type, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, type, 0, &ndm, sizeof(ndm));
 
-	if (!msg || nlmsg_append(msg, &ndm, sizeof(ndm), NLMSG_ALIGNTO) < 0 ||
-	    nla_put(msg, NDA_DST, (int)cni_ip_size(ip), ip->b) < 0)
+	if (nla_put(msg, NDA_DST, (int)cni_ip_size(ip), ip->b) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, on_reply, ctx);
 }

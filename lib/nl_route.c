@@ -67,10 +67,9 @@ int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
 		.rtm_scope = route->has_scope ? (uint8_t)route->scope : RT_SCOPE_UNIVERSE,
 		.rtm_type = RTN_UNICAST,
 	};
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_NEWROUTE, NLM_F_CREATE, &rtm, sizeof(rtm));
 
-	if (!msg || nlmsg_append(msg, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0 ||
-	    nla_put(msg, RTA_DST, (int)cni_ip_size(&route->dst.ip), route->dst.ip.b) < 0 ||
+	if (nla_put(msg, RTA_DST, (int)cni_ip_size(&route->dst.ip), route->dst.ip.b) < 0 ||
 	    put_paths(msg, ifindex, gw, n_gw) < 0 ||
 	    (route->priority > 0 &&
 	     nla_put_u32(msg, RTA_PRIORITY, (uint32_t)route->priority) < 0) ||
@@ -120,10 +119,9 @@ int cni_route_default(struct cni_nl *nl, int family, struct cni_route_hop *ret)
 		.rtm_family = (uint8_t)family,
 		.rtm_dst_len = (uint8_t)cni_ip_bits(to),
 	};
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_GETROUTE, 0, &rtm, sizeof(rtm));
 
-	if (!msg || nlmsg_append(msg, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0 ||
-	    nla_put(msg, RTA_DST, (int)cni_ip_size(to), to->b) < 0)
+	if (nla_put(msg, RTA_DST, (int)cni_ip_size(to), to->b) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, read_hop, ret);
 }
@@ -206,10 +204,8 @@ static void forget(void *ctx)
 int cni_route_list(struct cni_nl *nl, int family, struct cni_route_list *ret)
 {
 	struct rtmsg rtm = { .rtm_family = (uint8_t)family };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_GETROUTE, 0, &rtm, sizeof(rtm));
 
-	if (!msg || nlmsg_append(msg, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0)
-		return -ENOMEM;
 	return cni_nl_dump(nl, msg, forget, collect, ret);
 }
 
@@ -233,10 +229,9 @@ int cni_route_get(struct cni_nl *nl, const struct cni_ip *to, struct cni_route_h
 			     .rtm_dst_len = (uint8_t)cni_ip_bits(to),
 			     /* the route itself, not what was made of it for this address */
 			     .rtm_flags = RTM_F_FIB_MATCH };
-	cni_auto(msg) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_GETROUTE, 0, &rtm, sizeof(rtm));
 
-	if (!msg || nlmsg_append(msg, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0 ||
-	    nla_put(msg, RTA_DST, (int)cni_ip_size(to), to->b) < 0)
+	if (nla_put(msg, RTA_DST, (int)cni_ip_size(to), to->b) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, on_hit, ret);
 }
