@@ -8,8 +8,14 @@
 
 bool cni_boot_id(char ret[static CNI_BOOT_ID_LEN + 4])
 {
-	cni_auto(fd) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	static char id[CNI_BOOT_ID_LEN + 4];
 
-	memset(ret, 0, CNI_BOOT_ID_LEN + 4);
-	return fd >= 0 && read(fd, ret, CNI_BOOT_ID_LEN) == CNI_BOOT_ID_LEN;
+	if (!*id) {
+		cni_auto(fd) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0 || read(fd, id, CNI_BOOT_ID_LEN) != CNI_BOOT_ID_LEN)
+			memset(id, 0, sizeof(id));
+	}
+	memcpy(ret, id, sizeof(id));
+	return *id;
 }

@@ -16,7 +16,7 @@ void cni_buf_done(struct cni_buf *b)
 
 int cni_buf_reserve(struct cni_buf *b, size_t n)
 {
-	size_t size = b->size ? b->size : 256;
+	size_t size = b->size ? b->size : 1024;
 	char *data;
 
 	if (b->failed)

@@ -4,6 +4,7 @@
 #include "gateway.h"
 #include "iface_check.h"
 #include "nl_addr.h"
+#include "nl_route.h"
 #include "sysctl.h"
 
 #include <errno.h>
@@ -89,11 +90,14 @@ static int ensure_address(const struct cni_gateway *gw, const struct cni_prefix 
 		     : 0;
 }
 
-static int enable_forwarding(sa_family_t family, struct cni_error *err)
+static int enable_forwarding(struct cni_nl *host, sa_family_t family, struct cni_error *err)
 {
 	struct cni_sysctl s;
 	int r;
 
+	/* A tenth of what it takes to read the file. */
+	if (cni_forwarding_get(host, family) == 1)
+		return 0;
 	cni_sysctl_init(&s, "1", true, "%s",
 			family == AF_INET ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding");
 	r = cni_sysctl_write(-1, &s, 1, err);
@@ -119,7 +123,7 @@ static int ensure_family(const struct cni_gateway *gw, sa_family_t family,
 			return r;
 		any = true;
 	}
-	return any ? enable_forwarding(family, err) : 0;
+	return any ? enable_forwarding(gw->host, family, err) : 0;
 }
 
 int cni_gateway_ensure(const struct cni_gateway *gw, const struct cni_result *res,

@@ -25,7 +25,7 @@ static bool has_v6(const struct cni_result *res)
 }
 
 /*
- * One visit to the namespace for all parameters. arp_notify and ndisc_notify are what makes
+ * One visit to the namespace for all parameters. ndisc_notify, and arp_notify (cni_iface_open), are what makes
  * cni_iface_announce work; accept_dad=0 does for link-local addresses what IFA_F_NODAD does for ours.
  */
 static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool v6,
@@ -53,7 +53,6 @@ static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool
 		cni_sysctl_init(&set[n++], "1", false, "ipv6/conf/%s/enhanced_dad", link->name);
 	cni_sysctl_init(&set[n++], mode->detect_duplicates ? "1" : "0", false,
 			"ipv6/conf/%s/accept_dad", link->name);
-	cni_sysctl_init(&set[n++], "1", false, "ipv4/conf/%s/arp_notify", link->name);
 	r = cni_sysctl_write(sbox->netns_fd, set, n, err);
 	for (size_t i = 0; i < needed && r == 0; i++) {
 		if (set[i].result == 0)
@@ -155,6 +154,13 @@ int cni_iface_prepare(struct cni_nl *sbox, const struct cni_link *link,
 	return r < 0 ? r : set_parameters(sbox, link, v6, mode, err);
 }
 
+int cni_iface_open(struct cni_nl *sbox, const struct cni_link *link, struct cni_error *err)
+{
+	int r = cni_link_set_up_notifying(sbox, link->index);
+
+	return r < 0 ? cni_nl_fail(sbox, err, r, "failed to set \"%s\" UP", link->name) : 0;
+}
+
 int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int place,
 			const struct cni_iface_mode *mode, const struct cni_result *res,
 			struct cni_error *err)
@@ -162,12 +168,7 @@ int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int pl
 	int r;
 
 	r = add_addresses(sbox, link, place, res, mode->detect_duplicates, err);
-	if (r < 0)
-		return r;
-	r = cni_link_set_flags(sbox, link->index, IFF_UP, IFF_UP);
-	if (r < 0)
-		return cni_nl_fail(sbox, err, r, "failed to set \"%s\" UP", link->name);
-	if (mode->detect_duplicates && has_v6(res))
+	if (r == 0 && mode->detect_duplicates && has_v6(res))
 		r = settle_addresses(sbox, link, place, res, err);
 	return r < 0 ? r : cni_routes_add(sbox, link, res, err);
 }

@@ -27,12 +27,19 @@ int cni_iface_prepare(struct cni_nl *sbox, const struct cni_link *link,
 		      struct cni_error *err) cni_must_check;
 
 /**
- * Configure an interface by a result: addresses, up, routes. IPv6 addresses are usable when it returns:
+ * Set an interface up that is prepared. What it is connected to hears of its addresses by cni_iface_announce.
+ * @return 0; negative errno
+ */
+int cni_iface_open(struct cni_nl *sbox, const struct cni_link *link,
+		   struct cni_error *err) cni_must_check;
+
+/**
+ * Configure an interface by a result: addresses and routes. IPv6 addresses are usable when it returns:
  * without duplicate address detection, or after it.
  *
  * @param sbox  socket in the container's namespace
- * @param link  the interface, prepared with the same @p mode and @p res; up or down. To detect
- *              duplicates it should be up, and what it is connected to forward: the kernel asks once
+ * @param link  the interface, prepared with the same @p mode and @p res, and up. To detect duplicates, what it
+ *              is connected to should forward: the kernel asks once
  * @param place the interface's index in the result; addresses with another one are left out
  * @param res   its routes: see cni_routes_add
  * @return 0; -EADDRINUSE for a duplicate address; other negative errno

@@ -51,23 +51,33 @@ bool cni_netns_same(const char *a, const char *b)
 				     x.st_ino == y.st_ino);
 }
 
+/* The process's own namespace, opened once, and borrowed; negative errno. */
+static int own_netns(void)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 bool cni_netns_is_own(const char *path)
 {
-	return *path && cni_netns_same(path, OWN_NETNS);
+	struct stat own, other;
+
+	return *path && stat(path, &other) == 0 && fstat(own_netns(), &own) == 0 &&
+	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
 int cni_netns_call(int fd, int (*fn)(void *ctx), void *ctx, struct cni_error *err)
 {
-	cni_auto(fd) int own = -1;
-	int r;
+	int own, r;
 
 	if (fd < 0)
 		return fn(ctx);
-	own = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
-	if (own < 0) {
-		r = errno;
-		return cni_fail(err, CNI_E_INTERNAL, r, "open %s", OWN_NETNS);
-	}
+	own = own_netns();
+	if (own < 0)
+		return cni_fail(err, CNI_E_INTERNAL, -own, "open %s", OWN_NETNS);
 	if (setns(fd, CLONE_NEWNET) < 0) {
 		r = errno;
 		return cni_fail(err, CNI_E_INTERNAL, r, "enter network namespace");

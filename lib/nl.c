@@ -17,11 +17,8 @@
 
 /* linux/netlink.h: a dump answers with at most this much at once, if we offer the room. */
 #define RECEIVE_BUFFER 32768
-/*
- * The longest request is a port's list of VLANs: every other one of 4094 is 2047 attributes of 8 bytes; pairs with
- * gaps between them are 1365 times 16.
- */
-#define REQUEST_MAX 32768
+/* Enough for any request without a list. */
+#define REQUEST_SIZE 1024
 #define DUMP_ATTEMPTS 5
 
 #ifndef SO_NETNS_COOKIE
@@ -35,6 +32,7 @@ struct pending {
 	void *ctx;
 	uint32_t seq; /* answers to anything else are left-overs of a request that was given up */
 	int result;
+	bool acknowledged; /* the answer is not the end */
 	bool interrupted;
 	bool done;
 };
@@ -51,8 +49,9 @@ int cni_nl_open(struct cni_nl *nl, int netns_fd, struct cni_error *err)
 	int on = 1, r;
 
 	nl->netns_fd = netns_fd;
+	nlmsg_set_default_size(REQUEST_SIZE); /* of those that libnl-route makes */
 	nl->sk = nl_socket_alloc();
-	nl->request = nlmsg_alloc_size(REQUEST_MAX);
+	nl->request = nlmsg_alloc_size(REQUEST_SIZE);
 	errno = 0;
 	r = nl->sk && nl->request ? cni_netns_call(netns_fd, connect_route, nl, err) : -ENOMEM;
 	if (r < 0) {
@@ -84,6 +83,17 @@ void cni_nl_close(struct cni_nl *nl)
 	nl->sk = NULL;
 	nlmsg_free(nl->request);
 	nl->request = NULL;
+}
+
+int cni_nl_reserve(struct cni_nl *nl, size_t size)
+{
+	struct nl_msg *more = nlmsg_alloc_size(size);
+
+	if (!more)
+		return -ENOMEM;
+	nlmsg_free(nl->request);
+	nl->request = more;
+	return 0;
 }
 
 struct nl_msg *cni_nl_begin(struct cni_nl *nl, int type, int flags, const void *header, size_t size)
@@ -143,7 +153,7 @@ static void take(struct pending *p, struct nlmsghdr *nlh)
 	default:
 		if (p->on_reply && p->result == 0)
 			p->result = p->on_reply(nlh, p->ctx);
-		if (!(nlh->nlmsg_flags & NLM_F_MULTI))
+		if (!p->acknowledged && !(nlh->nlmsg_flags & NLM_F_MULTI))
 			p->done = true;
 	}
 }
@@ -183,7 +193,8 @@ int cni_nl_request(struct cni_nl *nl, struct nl_msg *msg,
 
 	nl->why[0] = '\0';
 	/* What is answered needs no acknowledgement as well. */
-	if (!on_reply)
+	p.acknowledged = !on_reply || nlh->nlmsg_flags & NLM_F_ECHO;
+	if (p.acknowledged)
 		nlh->nlmsg_flags |= NLM_F_ACK;
 	nlh->nlmsg_seq = NL_AUTO_SEQ;
 	nlh->nlmsg_pid = NL_AUTO_PORT;

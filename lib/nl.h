@@ -47,6 +47,13 @@ static inline void cni_auto_nl(struct cni_nl *nl)
 uint64_t cni_nl_netns_cookie(struct cni_nl *nl);
 
 /**
+ * Make room for a long request, before it is begun.
+ * @param size  bytes, header and all
+ * @return 0; -ENOMEM
+ */
+int cni_nl_reserve(struct cni_nl *nl, size_t size) cni_must_check;
+
+/**
  * Begin a request, in the one message that each socket has for them.
  *
  * @param type    RTM_*
@@ -62,7 +69,8 @@ struct nl_msg *cni_nl_begin(struct cni_nl *nl, int type, int flags, const void *
 /**
  * Send a request and wait for its end.
  *
- * @param msg      borrowed; NLM_F_ACK is added unless an answer is expected
+ * @param msg      borrowed; NLM_F_ACK is added unless an answer is expected. With NLM_F_ECHO the answer is the kernel's
+ *                 notification of what was done, which not every kernel sends
  * @param on_reply called for each answer other than the acknowledgement; returns 0 or a negative
  *                 errno, which becomes the result; NULL if none is expected
  * @return 0; the kernel's negative errno; -EINTR for a dump that the kernel says is inconsistent;

@@ -10,6 +10,12 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 
+/*
+ * The longest list of VLANs, every other one of 4094, is 2047 attributes of 8 bytes; of pairs with gaps
+ * between them, 1365 times 16.
+ */
+#define VLAN_MESSAGE_SIZE 32768
+
 bool cni_brport_is_special(const struct cni_brport *want)
 {
 	return want->hairpin || want->isolated || want->vlans.native;
@@ -83,10 +89,13 @@ static int leave_vlan(struct cni_nl *nl, int index, unsigned int id)
 int cni_brport_set(struct cni_nl *nl, int index, const struct cni_brport *want,
 		   unsigned int default_vlan)
 {
-	struct nl_msg *msg = port_request(nl, RTM_SETLINK, index);
 	const struct cni_vlan_port *vlans = &want->vlans;
-	int r;
+	int r = vlans->native ? cni_nl_reserve(nl, VLAN_MESSAGE_SIZE) : 0;
+	struct nl_msg *msg;
 
+	if (r < 0)
+		return r;
+	msg = port_request(nl, RTM_SETLINK, index);
 	if (put_flags(msg, want) < 0 || (vlans->native && put_vlans(msg, vlans) < 0))
 		return -ENOMEM;
 	r = cni_nl_request(nl, msg, NULL, NULL);

@@ -7,12 +7,15 @@
 #include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 
 CNI_AUTO(link, struct rtnl_link *, rtnl_link_put)
@@ -70,6 +73,16 @@ static void read_info(struct nlattr *info, struct cni_link *link)
 		read_port(tb[IFLA_INFO_SLAVE_DATA], link);
 }
 
+static void read_inet6(struct nlattr *families, struct cni_link *link)
+{
+	struct nlattr *inet6 = nla_find(nla_data(families), nla_len(families), AF_INET6);
+	struct nlattr *conf = inet6 ? nla_find(nla_data(inet6), nla_len(inet6), IFLA_INET6_CONF)
+				    : NULL;
+
+	if (conf && nla_len(conf) > DEVCONF_ACCEPT_RA * (int)sizeof(int32_t))
+		link->accept_ra = ((int32_t *)nla_data(conf))[DEVCONF_ACCEPT_RA];
+}
+
 static int read_link(struct nlmsghdr *nlh, void *ctx)
 {
 	struct nlattr *tb[IFLA_MAX + 1];
@@ -102,6 +115,8 @@ static int read_link(struct nlmsghdr *nlh, void *ctx)
 		link->group = nla_get_u32(tb[IFLA_GROUP]);
 	if (tb[IFLA_IFALIAS])
 		nla_strlcpy(link->alias, tb[IFLA_IFALIAS], sizeof(link->alias));
+	if (tb[IFLA_AF_SPEC])
+		read_inet6(tb[IFLA_AF_SPEC], link);
 	read_info(tb[IFLA_LINKINFO], link);
 	return 0;
 }
@@ -120,6 +135,17 @@ static int get_link(struct cni_nl *nl, const char *name, int index, struct cni_l
 int cni_link_get(struct cni_nl *nl, const char *name, struct cni_link *ret)
 {
 	return get_link(nl, name, 0, ret);
+}
+
+int cni_link_get_mac(struct cni_nl *nl, const char *name, uint8_t ret[static CNI_MAC_LEN])
+{
+	struct ifreq req = { 0 };
+
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
+	if (ioctl(nl_socket_get_fd(nl->sk), SIOCGIFHWADDR, &req) < 0)
+		return -errno;
+	memcpy(ret, req.ifr_hwaddr.sa_data, CNI_MAC_LEN);
+	return 0;
 }
 
 int cni_link_get_index(struct cni_nl *nl, int index, struct cni_link *ret)
@@ -220,6 +246,22 @@ int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags, unsigne
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
 
+int cni_link_set_up_notifying(struct cni_nl *nl, int index)
+{
+	struct ifinfomsg ifi = { .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
+	struct nlattr *families = nla_nest_start(msg, IFLA_AF_SPEC);
+	struct nlattr *inet = families ? nla_nest_start(msg, AF_INET) : NULL;
+	struct nlattr *conf = inet ? nla_nest_start(msg, IFLA_INET_CONF) : NULL;
+
+	if (!conf || nla_put_u32(msg, IPV4_DEVCONF_ARP_NOTIFY, 1) < 0)
+		return -ENOMEM;
+	nla_nest_end(msg, conf);
+	nla_nest_end(msg, inet);
+	nla_nest_end(msg, families);
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
 int cni_link_set_master(struct cni_nl *nl, int index, int master)
 {
 	struct ifinfomsg ifi = { .ifi_index = index };
@@ -315,13 +357,17 @@ int cni_link_label(struct cni_nl *nl, const char *name, uint32_t group, const ch
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
 
-static int create(struct cni_nl *nl, struct rtnl_link *link)
+/* From Linux 6.2 on the kernel echoes what it made; else it has to be asked. */
+static int create(struct cni_nl *nl, struct rtnl_link *link, struct cni_link *ret)
 {
 	cni_auto(msg) struct nl_msg *msg = NULL;
+	int r;
 
-	if (rtnl_link_build_add_request(link, NLM_F_CREATE | NLM_F_EXCL, &msg) < 0)
+	if (rtnl_link_build_add_request(link, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO, &msg) < 0)
 		return -ENOMEM;
-	return cni_nl_request(nl, msg, NULL, NULL);
+	*ret = (struct cni_link){ 0 };
+	r = cni_nl_request(nl, msg, read_link, ret);
+	return r < 0 || ret->index ? r : cni_link_get(nl, rtnl_link_get_name(link), ret);
 }
 
 static int set_mac(struct rtnl_link *link, const uint8_t mac[static CNI_MAC_LEN])
@@ -334,7 +380,7 @@ static int set_mac(struct rtnl_link *link, const uint8_t mac[static CNI_MAC_LEN]
 	return 0;
 }
 
-int cni_link_random_mac(uint8_t ret[static CNI_MAC_LEN])
+static int random_mac(uint8_t ret[static CNI_MAC_LEN])
 {
 	if (getrandom(ret, CNI_MAC_LEN, 0) != CNI_MAC_LEN)
 		return -EAGAIN;
@@ -350,7 +396,7 @@ int cni_bridge_create(struct cni_nl *nl, const char *name, unsigned int mtu, boo
 		cni_nl_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi, sizeof(ifi));
 	struct nlattr *info, *data;
 	uint8_t mac[CNI_MAC_LEN];
-	int r = cni_link_random_mac(mac);
+	int r = random_mac(mac);
 
 	if (r < 0)
 		return r;
@@ -371,16 +417,33 @@ int cni_bridge_create(struct cni_nl *nl, const char *name, unsigned int mtu, boo
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
 
-int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec)
+/* The end of a pair that is in another namespace, by what was asked for and by what the host end says. */
+static void describe_peer(const struct cni_veth_spec *spec, const uint8_t mac[static CNI_MAC_LEN],
+			  const struct cni_link *host, struct cni_link *ret)
+{
+	*ret = (struct cni_link){
+		/* A kernel before 5.10 leaves out an index that equals the link's own. */
+		.index = host->peer ? host->peer : host->index,
+		.mtu = host->mtu,
+		.peer = host->index,
+		.peer_nsid = -1,
+	};
+	snprintf(ret->name, sizeof(ret->name), "%s", spec->ifname);
+	strcpy(ret->kind, "veth");
+	memcpy(ret->mac, mac, CNI_MAC_LEN);
+}
+
+int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec, struct cni_link *host_end,
+		    struct cni_link *cont_end)
 {
 	cni_auto(link) struct rtnl_link *host = rtnl_link_veth_alloc();
 	struct rtnl_link *peer = host ? rtnl_link_veth_get_peer(host) : NULL;
-	int r = 0;
+	uint8_t mac[CNI_MAC_LEN];
+	int r;
 
 	if (!peer)
 		return -ENOMEM;
 	rtnl_link_set_name(host, spec->host_name);
-	rtnl_link_set_flags(host, IFF_UP);
 	rtnl_link_set_group(host, spec->host_group);
 	if (spec->bridge)
 		rtnl_link_set_master(host, spec->bridge);
@@ -391,10 +454,17 @@ int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec)
 		rtnl_link_set_mtu(host, spec->mtu);
 		rtnl_link_set_mtu(peer, spec->mtu);
 	}
+	r = spec->mac ? 0 : random_mac(mac);
 	if (spec->mac)
-		r = set_mac(peer, spec->mac);
+		memcpy(mac, spec->mac, CNI_MAC_LEN);
+	if (r == 0)
+		r = set_mac(peer, mac);
 	rtnl_link_put(peer);
-	return r < 0 ? r : create(nl, host);
+	if (r == 0)
+		r = create(nl, host, host_end);
+	if (r == 0)
+		describe_peer(spec, mac, host_end, cont_end);
+	return r;
 }
 
 /* ---- waiting ---- */

@@ -34,6 +34,7 @@ struct cni_link {
 		unsigned int default_vlan; /**< native VLAN of new ports; 0 = none */
 	} bridge; /**< of a bridge */
 	unsigned int vlan; /**< of a vlan link: its id */
+	int accept_ra; /**< net.ipv6.conf.<name>.accept_ra; 0 also for a link without IPv6 */
 	struct {
 		bool hairpin; /**< sends frames back where they came from */
 		bool isolated; /**< exchanges no frames with other isolated ports */
@@ -45,6 +46,10 @@ int cni_link_get(struct cni_nl *nl, const char *name, struct cni_link *ret) cni_
 
 /** @return 0 and @p ret; -ENODEV if there is no such link */
 int cni_link_get_index(struct cni_nl *nl, int index, struct cni_link *ret) cni_must_check;
+
+/** Its MAC alone, which costs a tenth of asking for the link. @return 0; -ENODEV if there is no such link */
+int cni_link_get_mac(struct cni_nl *nl, const char *name,
+		     uint8_t ret[static CNI_MAC_LEN]) cni_must_check;
 
 /**
  * Call @p fn for each link of a kind ("veth"). A dump, filtered by the kernel; started anew when the
@@ -74,6 +79,12 @@ int cni_link_del_index(struct cni_nl *nl, int index) cni_must_check;
 /** Set and clear IFF_* flags: those in @p mask become as in @p flags. @return 0; negative errno */
 int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags,
 		       unsigned int mask) cni_must_check;
+
+/**
+ * Set it up, with net.ipv4.conf.<name>.arp_notify: it announces its IPv4 addresses when its MAC is set.
+ * @return 0; negative errno
+ */
+int cni_link_set_up_notifying(struct cni_nl *nl, int index) cni_must_check;
 
 /** Make it a port of a bridge. @param master  index of the bridge. @return 0; negative errno */
 int cni_link_set_master(struct cni_nl *nl, int index, int master) cni_must_check;
@@ -127,7 +138,6 @@ int cni_link_label(struct cni_nl *nl, const char *name, uint32_t group,
 		   const char *alias) cni_must_check;
 
 /** Make up a MAC: unicast, locally administered. @return 0; -EAGAIN */
-int cni_link_random_mac(uint8_t ret[static CNI_MAC_LEN]) cni_must_check;
 
 /**
  * Create a bridge, with its MAC fixed in the same message: a bridge whose MAC was set keeps
@@ -152,14 +162,18 @@ struct cni_veth_spec {
 };
 
 /**
- * Create a veth pair in one RTM_NEWLINK: the host end named, up and in its bridge, the container end
- * born in its namespace with name and MAC. Without carrier, until the container end is up.
+ * Create a veth pair in one RTM_NEWLINK: the host end named and in its bridge, the container end born in its
+ * namespace with name and MAC. Both are down.
  *
- * @param nl  socket in the host's namespace
- * @return 0; -EEXIST if either name is taken; negative errno
+ * @param nl        socket in the host's namespace
+ * @param host_end  on success: as the kernel has it
+ * @param cont_end  on success: index, name, MAC and MTU. By the host end's word, not by the name in the container, where
+ *                  somebody may have exchanged it
+ * @return 0; -EEXIST if either name is taken; negative errno, also if the pair was made and the answer was lost
  * @see linux/veth.h VETH_INFO_PEER
  */
-int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec) cni_must_check;
+int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec, struct cni_link *host_end,
+		    struct cni_link *cont_end) cni_must_check;
 
 /**
  * Wait until a link's operational state is UP. Asks once; if it is not up yet, listens for the

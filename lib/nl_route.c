@@ -4,6 +4,7 @@
 #include "nl_route.h"
 
 #include <errno.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <string.h>
@@ -234,4 +235,26 @@ int cni_route_get(struct cni_nl *nl, const struct cni_ip *to, struct cni_route_h
 	if (nla_put(msg, RTA_DST, (int)cni_ip_size(to), to->b) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, on_hit, ret);
+}
+
+static int on_netconf(struct nlmsghdr *nlh, void *ctx)
+{
+	struct nlattr *value = nlmsg_find_attr(nlh, sizeof(struct netconfmsg), NETCONFA_FORWARDING);
+
+	if (!value || nla_len(value) < (int)sizeof(int32_t))
+		return -EBADMSG;
+	*(int *)ctx = nla_get_s32(value);
+	return 0;
+}
+
+int cni_forwarding_get(struct cni_nl *nl, int family)
+{
+	struct netconfmsg netconf = { .ncm_family = (uint8_t)family };
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_GETNETCONF, 0, &netconf, sizeof(netconf));
+	int value = 0, r;
+
+	if (nla_put_s32(msg, NETCONFA_IFINDEX, NETCONFA_IFINDEX_ALL) < 0)
+		return -ENOMEM;
+	r = cni_nl_request(nl, msg, on_netconf, &value);
+	return r < 0 ? r : value;
 }

@@ -50,6 +50,14 @@ struct cni_route_hit {
 int cni_route_get(struct cni_nl *nl, const struct cni_ip *to,
 		  struct cni_route_hit *ret) cni_must_check;
 
+/**
+ * Whether packets are forwarded between links: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding.
+ * @param family  AF_INET or AF_INET6
+ * @return the parameter's value; negative errno
+ * @see linux/netconf.h
+ */
+int cni_forwarding_get(struct cni_nl *nl, int family) cni_must_check;
+
 /** Routes of one family. `{0}` is the empty list; multipath routes appear once per path. */
 struct cni_route_list {
 	struct cni_route *item; /**< owned */

@@ -58,7 +58,7 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 	full.host_group = id->unfinished;
 	for (int i = 0; i < CNI_PORT_NAMES && r == -EEXIST; i++) {
 		memcpy(ret->host_name, id->name[i], sizeof(ret->host_name));
-		r = cni_veth_create(host, &full);
+		r = cni_veth_create(host, &full, &ret->host_end, &ret->cont_end);
 		if (r == -EEXIST && is_in_the_way(host, sbox, id, ret->host_name))
 			return r;
 	}
@@ -74,21 +74,19 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 	}
 	cni_undo_push(undo, undo_create, ret);
 	/*
-	 * No frame can reach the host end before the container end is up, so this is in time although the
-	 * link is up already: the namespace never acts on a router advertisement. Of an address of its own a
-	 * port has no use, and each one's routes make the next link's way up longer.
+	 * The link is down, so this is in time: the namespace never acts on a router advertisement. Of an address of
+	 * its own a port has no use, and each one's routes make the next link's way up longer.
 	 */
 	cni_sysctl_without_ipv6(ret->host_name);
-	r = cni_link_get(host, ret->host_name, &ret->host_end);
-	if (r < 0)
-		return cni_nl_fail(host, err, r, "failed to lookup \"%s\"", ret->host_name);
-	/*
-	 * By the host's word, not by a name in the container, where somebody may have exchanged it. A kernel
-	 * before 5.10 leaves out an index that equals the link's own.
-	 */
-	r = cni_link_get_index(sbox, ret->host_end.peer ? ret->host_end.peer : ret->host_end.index,
-			       &ret->cont_end);
-	return r < 0 ? cni_nl_fail(sbox, err, r, "failed to lookup \"%s\"", spec->ifname) : 0;
+	return 0;
+}
+
+int cni_port_open(struct cni_port *port, struct cni_error *err)
+{
+	int r = cni_link_set_flags(port->host, port->host_end.index, IFF_UP, IFF_UP);
+
+	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to set \"%s\" up", port->host_name)
+		     : 0;
 }
 
 int cni_port_wait(struct cni_port *port, struct cni_error *err)

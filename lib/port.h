@@ -27,18 +27,26 @@ struct cni_port {
 };
 
 /**
- * Make the pair, host end up and in the bridge, container end down.
+ * Make the pair, with the host end in the bridge. Both ends are down.
  *
  * @param spec  everything but host_name and host_group, which @p id says
  * @param id    of the attachment; must outlive @p ret
  * @param undo  on success gains one step: delete the pair; @p ret must outlive it
- * @param ret   on success: names, and the container end as the kernel knows it
+ * @param ret   on success: names, and both ends
  * @return 0; -EEXIST if the container's name is taken, or a killed ADD left its pair (nothing changed,
  *         nothing in @p err)
  */
 int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_veth_spec *spec,
 		    const struct cni_port_id *id, struct cni_undo *undo, struct cni_port *ret,
 		    struct cni_error *err) cni_must_check;
+
+/**
+ * Set the host end up, right before the container end: what is up without carrier for longer is work for the
+ * kernel, which tells everybody of it in the background, and once more when the carrier comes. Not after it: a link
+ * that gets its carrier when it is up can send only after that.
+ * @return 0; negative errno
+ */
+int cni_port_open(struct cni_port *port, struct cni_error *err) cni_must_check;
 
 /** @return 1 if a killed ADD of this attachment left its pair; 0 if not; negative errno */
 int cni_port_is_leftover(struct cni_nl *host, const struct cni_port_id *id);

@@ -28,7 +28,6 @@ int cni_vlan_gateway_name(const char *bridge, unsigned int vlan, char ret[static
 static int create(struct cni_nl *host, const char *name, const struct cni_link *br)
 {
 	char port_name[CNI_VETH_NAME_LEN];
-	uint8_t mac[CNI_MAC_LEN];
 	struct cni_veth_spec spec = {
 		.host_name = port_name,
 		.host_group = UNFINISHED,
@@ -36,18 +35,14 @@ static int create(struct cni_nl *host, const char *name, const struct cni_link *
 		.netns_fd = -1,
 		.bridge = br->index,
 		.mtu = br->mtu,
-		.mac = mac,
 	};
-	struct cni_link other;
-	int r = cni_link_random_mac(mac);
+	struct cni_link port, gateway;
+	int r = -EEXIST;
 
-	if (r < 0)
-		return r;
-	r = -EEXIST;
 	for (int i = 0; i < NAME_TRIES && r == -EEXIST; i++) {
 		cni_veth_name(port_name);
-		r = cni_veth_create(host, &spec);
-		if (r == -EEXIST && cni_link_get(host, name, &other) == 0)
+		r = cni_veth_create(host, &spec, &port, &gateway);
+		if (r == -EEXIST && cni_link_get(host, name, &gateway) == 0)
 			break; /* another ADD was faster */
 	}
 	return r;

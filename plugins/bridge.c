@@ -98,7 +98,8 @@ static int bridge_ensure(struct cni_nl *host, const struct bridge_conf *c, struc
 		r = cni_mtu_check_port(host, br, c->mtu, err);
 	if (r < 0)
 		return r;
-	cni_sysctl_ignore_advertisements(c->bridge);
+	if (br->accept_ra)
+		cni_sysctl_ignore_advertisements(c->bridge);
 	if ((br->flags & want) == want)
 		return 0;
 	r = cni_link_set_flags(host, br->index, want, want);
@@ -251,7 +252,7 @@ static int bridge_list_ifaces(const struct cni_args *args, struct cni_link *br, 
 			      struct cni_result *res, struct cni_error *err)
 {
 	char mac[CNI_MAC_STRLEN];
-	int r = made ? 0 : cni_link_get_index(port->host, br->index, br);
+	int r = made ? 0 : cni_link_get_mac(port->host, br->name, br->mac);
 
 	if (r < 0)
 		return cni_nl_fail(port->host, err, r, "failed to lookup bridge");
@@ -268,20 +269,17 @@ static int bridge_list_ifaces(const struct cni_args *args, struct cni_link *br, 
 	return r;
 }
 
-static int bridge_set_up(struct cni_ends *e, const struct cni_port *port, struct cni_error *err)
+/* Layer 2 only: both ends up, and that is all. */
+static int bridge_set_up(const struct bridge_conf *c, struct cni_ends *e, struct cni_port *port,
+			 struct cni_error *err)
 {
-	int r = cni_link_set_flags(&e->sbox, port->cont_end.index, IFF_UP, IFF_UP);
+	int r = cni_port_open(port, err);
 
+	if (r < 0 || c->no_cont_iface)
+		return r;
+	r = cni_link_set_flags(&e->sbox, port->cont_end.index, IFF_UP, IFF_UP);
 	return r < 0 ? cni_nl_fail(&e->sbox, err, r, "failed to set \"%s\" up", port->cont_end.name)
 		     : 0;
-}
-
-/* In time for duplicate address detection: a port that does not forward yet loses its question. */
-static int bridge_open_port(struct cni_ends *e, struct cni_port *port, struct cni_error *err)
-{
-	int r = bridge_set_up(e, port, err);
-
-	return r < 0 ? r : cni_port_wait(port, err);
 }
 
 /* The gateway's addresses are the bridge's, or those of its VLAN's own link. */
@@ -314,8 +312,13 @@ static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 	if (r < 0)
 		return r;
 	r = cni_iface_prepare(&e->sbox, &port->cont_end, &c->mode, res, err);
+	if (r == 0)
+		r = cni_port_open(port, err);
+	if (r == 0)
+		r = cni_iface_open(&e->sbox, &port->cont_end, err);
+	/* In time for the kernel's one question: a port that does not forward yet loses it. */
 	if (r == 0 && c->mode.detect_duplicates)
-		r = bridge_open_port(e, port, err);
+		r = cni_port_wait(port, err);
 	if (r < 0)
 		return r;
 	r = cni_iface_configure(&e->sbox, &port->cont_end, RESULT_CONTAINER, &c->mode, res, err);
@@ -386,9 +389,8 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	gw = (struct cni_gateway){ .host = &e.host, .link = br, .what = "bridge addr" };
 	gw.bare = made;
 	gw.force = c.force_address;
-	r = layer3	      ? bridge_add_addresses(args, &e, &c, &gw, &port, &undo, res, err)
-	    : c.no_cont_iface ? 0
-			      : bridge_set_up(&e, &port, err);
+	r = layer3 ? bridge_add_addresses(args, &e, &c, &gw, &port, &undo, res, err)
+		   : bridge_set_up(&c, &e, &port, err);
 	if (r < 0)
 		return r;
 	r = c.no_cont_iface ? cni_port_look(&port, err) : cni_port_wait(&port, err);

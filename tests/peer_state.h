@@ -132,6 +132,7 @@ static const char plain_links[] =
 	"s/veth[0-9a-f]{8}/<veth>/g; "
 	"/ether " ASKED_MAC "/!s/ether ([0-9a-f]{2}:){5}[0-9a-f]{2}/ether <mac>/; "
 	"s/8000\\.[0-9a-f:]+/<bridge id>/g; s/fe80::[0-9a-f:]+/<link-local>/g; "
+	"/^eth0\\/addr_assign_type/d; " /* chosen by ADD, docs/compat.md */
 	"s/addr_assign_type:[12]/mac: random/; s/addr_assign_type:3/mac: set/; "
 	"s/[a-z_]+_timer +[0-9.]+//g; "
 	"s/ state [A-Z]+//; s/<NO-CARRIER,/</; s/,LOWER_UP//; s/,M-DOWN//; s/ linkdown//; "
