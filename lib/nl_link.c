@@ -79,6 +79,7 @@ static void read_inet6(struct nlattr *families, struct cni_link *link)
 	struct nlattr *conf = inet6 ? nla_find(nla_data(inet6), nla_len(inet6), IFLA_INET6_CONF)
 				    : NULL;
 
+	link->ipv6 = inet6;
 	if (conf && nla_len(conf) > DEVCONF_ACCEPT_RA * (int)sizeof(int32_t))
 		link->accept_ra = ((int32_t *)nla_data(conf))[DEVCONF_ACCEPT_RA];
 }
@@ -246,20 +247,37 @@ int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags, unsigne
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
 
-int cni_link_set_up_notifying(struct cni_nl *nl, int index)
+/* Up, with one attribute of a family. */
+static int set_up_with(struct cni_nl *nl, int index, int family, int attr, const void *value,
+		       int len)
 {
 	struct ifinfomsg ifi = { .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
 	struct nl_msg *msg = cni_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
 	struct nlattr *families = nla_nest_start(msg, IFLA_AF_SPEC);
-	struct nlattr *inet = families ? nla_nest_start(msg, AF_INET) : NULL;
-	struct nlattr *conf = inet ? nla_nest_start(msg, IFLA_INET_CONF) : NULL;
+	struct nlattr *one = families ? nla_nest_start(msg, family) : NULL;
 
-	if (!conf || nla_put_u32(msg, IPV4_DEVCONF_ARP_NOTIFY, 1) < 0)
+	if (!one || nla_put(msg, attr, len, value) < 0)
 		return -ENOMEM;
-	nla_nest_end(msg, conf);
-	nla_nest_end(msg, inet);
+	nla_nest_end(msg, one);
 	nla_nest_end(msg, families);
 	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+int cni_link_set_up_notifying(struct cni_nl *nl, int index)
+{
+	const struct {
+		struct nlattr head;
+		uint32_t value;
+	} notify = { { sizeof(notify), IPV4_DEVCONF_ARP_NOTIFY }, 1 };
+
+	return set_up_with(nl, index, AF_INET, IFLA_INET_CONF, &notify, sizeof(notify));
+}
+
+int cni_link_set_up_addressless(struct cni_nl *nl, int index)
+{
+	const uint8_t mode = IN6_ADDR_GEN_MODE_NONE;
+
+	return set_up_with(nl, index, AF_INET6, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof(mode));
 }
 
 int cni_link_set_master(struct cni_nl *nl, int index, int master)

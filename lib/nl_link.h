@@ -34,6 +34,7 @@ struct cni_link {
 		unsigned int default_vlan; /**< native VLAN of new ports; 0 = none */
 	} bridge; /**< of a bridge */
 	unsigned int vlan; /**< of a vlan link: its id */
+	bool ipv6; /**< IPv6 is to be had on it */
 	int accept_ra; /**< net.ipv6.conf.<name>.accept_ra; 0 also for a link without IPv6 */
 	struct {
 		bool hairpin; /**< sends frames back where they came from */
@@ -85,6 +86,13 @@ int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags,
  * @return 0; negative errno
  */
 int cni_link_set_up_notifying(struct cni_nl *nl, int index) cni_must_check;
+
+/**
+ * Set it up, without a link-local IPv6 address of its own (addrgenmode none): one has to be up without carrier until
+ * then, and to have IPv6.
+ * @return 0; -EAFNOSUPPORT without IPv6; other negative errno
+ */
+int cni_link_set_up_addressless(struct cni_nl *nl, int index) cni_must_check;
 
 /** Make it a port of a bridge. @param master  index of the bridge. @return 0; negative errno */
 int cni_link_set_master(struct cni_nl *nl, int index, int master) cni_must_check;

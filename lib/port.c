@@ -73,17 +73,20 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 		return r;
 	}
 	cni_undo_push(undo, undo_create, ret);
-	/*
-	 * The link is down, so this is in time: the namespace never acts on a router advertisement. Of an address of
-	 * its own a port has no use, and each one's routes make the next link's way up longer.
-	 */
-	cni_sysctl_without_ipv6(ret->host_name);
+	cni_sysctl_ignore_advertisements(ret->host_name); /* in time: the link is down */
 	return 0;
 }
 
+/*
+ * Of an address of its own a port has no use, and each one's routes make the next link's way up longer. Not by
+ * disable_ipv6, which would be all that IPv6 brings along: who writes it while others change links spins until he
+ * happens upon a moment when nobody does.
+ */
 int cni_port_open(struct cni_port *port, struct cni_error *err)
 {
-	int r = cni_link_set_flags(port->host, port->host_end.index, IFF_UP, IFF_UP);
+	int index = port->host_end.index;
+	int r = port->host_end.ipv6 ? cni_link_set_up_addressless(port->host, index)
+				    : cni_link_set_flags(port->host, index, IFF_UP, IFF_UP);
 
 	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to set \"%s\" up", port->host_name)
 		     : 0;

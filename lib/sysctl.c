@@ -281,15 +281,6 @@ void cni_sysctl_ignore_advertisements(const char *ifname)
 	(void)!cni_sysctl_write(-1, &accept_ra, 1, NULL);
 }
 
-void cni_sysctl_without_ipv6(const char *ifname)
-{
-	struct cni_sysctl set[2];
-
-	cni_sysctl_init(&set[0], "0", false, "ipv6/conf/%s/accept_ra", ifname);
-	cni_sysctl_init(&set[1], "1", false, "ipv6/conf/%s/disable_ipv6", ifname);
-	(void)!cni_sysctl_write(-1, set, CNI_ARRAY_SIZE(set), NULL); /* as above */
-}
-
 void cni_sysctl_done(struct cni_sysctl *set, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -32,12 +32,6 @@ int cni_sysctl_write(int netns_fd, struct cni_sysctl *set, size_t n,
 /** A link of the caller's namespace ignores router advertisements from now on; where IPv6 is off, it does. */
 void cni_sysctl_ignore_advertisements(const char *ifname);
 
-/**
- * A link of the caller's namespace, which carries other links' frames, has no IPv6 of its own from now
- * on: no address, no routes, no advertisement that it listens to.
- */
-void cni_sysctl_without_ipv6(const char *ifname);
-
 /** Free what reading stored in @p set. */
 void cni_sysctl_done(struct cni_sysctl *set, size_t n);
 

@@ -112,6 +112,7 @@ static const char settle_links[] =
 	"n=0; while [ $n -lt 500 ]; do ok=1; "
 	"for l in $(ip -o link show up | grep LOWER_UP | sed \"s/^[0-9]*: //; s/[@:].*//\"); do "
 	"[ $(cat /proc/sys/net/ipv6/conf/$l/disable_ipv6) = 1 ] || [ $l = lo ] || "
+	"ip -d link show $l | grep -q \"addrgenmode none\" || "
 	"ip -6 -o addr show dev $l scope link -tentative | grep -q fe80 || ok=0; done; "
 	"[ $ok = 1 ] && break; n=$((n+1)); sleep 0.01; done; ";
 
@@ -129,14 +130,14 @@ static const char dump_links[] =
 static const char plain_links[] =
 	"sed -E \""
 	"s/^[0-9]+: //; s/@if[0-9]+/@peer/; s/ link-netns(id)? [^ ]+//; s/ iif [^ ]+//; "
-	"s/veth[0-9a-f]{8}/<veth>/g; "
+	"s/veth[0-9a-f]{8}/<veth>/g; /^<veth>/s/addrgenmode [a-z0-9]+//; "
 	"/ether " ASKED_MAC "/!s/ether ([0-9a-f]{2}:){5}[0-9a-f]{2}/ether <mac>/; "
 	"s/8000\\.[0-9a-f:]+/<bridge id>/g; s/fe80::[0-9a-f:]+/<link-local>/g; "
 	"/^eth0\\/addr_assign_type/d; " /* chosen by ADD, docs/compat.md */
 	"s/addr_assign_type:[12]/mac: random/; s/addr_assign_type:3/mac: set/; "
 	"s/[a-z_]+_timer +[0-9.]+//g; "
 	"s/ state [A-Z]+//; s/<NO-CARRIER,/</; s/,LOWER_UP//; s/,M-DOWN//; s/ linkdown//; "
-	/* Ours have no IPv6 of their own: net_identity. */
+	/* Ours have no IPv6 address: net_identity. */
 	"/<veth>/{/<link-local>|fe80::|ff00::|disable_ipv6/d}; "
 	"s/[ \\]+/ /g; s/ \\$//\" | sort; nft list ruleset | sed -E \"/chain rules-of-/,/}/d; "
 	"/^\\$/d; s/veth[0-9a-f]{8}/<veth>/; "
