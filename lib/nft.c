@@ -24,10 +24,10 @@
 #include <time.h>
 
 /*
- * Room for some thousand rules; pages that are not written cost nothing. Every message must leave
+ * Room for some ten thousand rules; pages that are not written cost nothing. Every message must leave
  * MESSAGE_MAX free behind it.
  */
-#define BATCH_SIZE (1 << 20)
+#define BATCH_SIZE (8 << 20)
 #define MESSAGE_MAX 4096
 #define BUFFER_SIZE (BATCH_SIZE + MESSAGE_MAX)
 /* A dump answers with at most this much at once, if we offer the room (linux/netlink.h). */

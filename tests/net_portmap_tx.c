@@ -48,6 +48,31 @@ START_TEST(rules_and_owners_come_in_one_transaction)
 }
 END_TEST
 
+/* A range of ports, as people publish them. */
+START_TEST(hundreds_of_ports_are_one_transaction)
+{
+	const char *ports = PORT(1999, 80, "tcp");
+	struct call add;
+
+	use_backend(_i);
+	for (int i = 0; i < (_i == 0 ? 9 : 4); i++) { /* what a batch of 1 MiB has no room for */
+		char list[100 * 64] = "";
+
+		for (int k = 0; k < 100; k++)
+			(void)snprintf(
+				list + strlen(list), sizeof(list) - strlen(list),
+				",{\"hostPort\":%d,\"containerPort\":80,\"protocol\":\"tcp\"}",
+				2000 + 100 * i + k);
+		ports = fmt("%s%s", ports, list);
+	}
+	add = on_container(1, "ADD", portmap_alone(1, "", ports));
+	ck_assert_int_eq(look(add).commits, 1);
+	add.command = "DEL";
+	ck_assert_int_eq(look(add).commits, 1);
+	ck_assert(!has_rules() && !has_owners());
+}
+END_TEST
+
 /* Each transaction that removes something is waited for: a second one doubles what DEL takes. */
 START_TEST(rules_and_owners_go_in_one_transaction)
 {
@@ -128,6 +153,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, world_teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, rules_and_owners_come_in_one_transaction, 0, 2 * BACKENDS);
+	tcase_add_loop_test(tc, hundreds_of_ports_are_one_transaction, 0, 2);
 	tcase_add_loop_test(tc, rules_and_owners_go_in_one_transaction, 0, 2 * BACKENDS);
 	tcase_add_loop_test(tc, del_without_a_list_of_ports_is_one_transaction_too, 0, BACKENDS);
 	tcase_add_test(tc, a_port_stays_taken_while_rules_for_it_are_left);
