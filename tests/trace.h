@@ -41,7 +41,8 @@ static inline void count_messages(const char *line, struct seen *s)
 {
 	static const char mark[] = "nlmsg_flags=", batch[] = "nlmsg_type=0x10,";
 
-	s->commits += strstr(line, batch) != NULL; /* NFNL_MSG_BATCH_BEGIN: the first of a batch */
+	/* NFNL_MSG_BATCH_BEGIN: the first of a batch; a link's message has the same number. */
+	s->commits += strstr(line, batch) && strstr(line, "nfgen_family=");
 	for (const char *p = strstr(line, mark); p; p = strstr(p, mark)) {
 		unsigned long flags;
 
