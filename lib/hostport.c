@@ -2,6 +2,7 @@
  * What both backends of host ports share; see hostport.h.
  */
 #include "hostport.h"
+#include "hostport_claim.h"
 #include "ipt.h"
 #include "nl_link.h"
 #include "nl_route.h"
@@ -18,6 +19,50 @@ const struct cni_hostport_ops *cni_hostport_default(void)
 	return cni_ipt_is_usable() ? &cni_hostport_ipt : &cni_hostport_nft;
 }
 
+static int remove_rules(const struct cni_hostport *hp, const struct cni_hostport_ops *backend,
+			struct cni_error *err)
+{
+	cni_auto(nft_tx) struct cni_nft_tx tx = { .n = 0 };
+	int result = backend->del(hp, &tx, err), r = cni_nft_tx_commit(&tx, err);
+
+	return result < 0 ? result : r;
+}
+
+/* Something is in the way of one of them: what can go, goes. */
+static int remove_each(const struct cni_hostport *hp, struct cni_error *err)
+{
+	cni_auto(nft_tx) struct cni_nft_tx owners = { .n = 0 };
+	int result = 0, r;
+
+	for (size_t i = 0; cni_hostport_backends[i]; i++) {
+		r = remove_rules(hp, cni_hostport_backends[i], err);
+		result = result < 0 ? result : r;
+	}
+	if (result == 0)
+		result = cni_claim_drop(hp, &owners, err);
+	return result < 0 ? result : cni_nft_tx_commit(&owners, err);
+}
+
+int cni_hostport_remove(const struct cni_hostport *hp, struct cni_error *err)
+{
+	cni_auto(nft_tx) struct cni_nft_tx tx = { .n = 0 };
+	struct cni_error why = { 0 };
+	int result = 0, r;
+
+	for (size_t i = 0; cni_hostport_backends[i]; i++) {
+		r = cni_hostport_backends[i]->del(hp, &tx, err);
+		result = result < 0 ? result : r;
+	}
+	if (result == 0) /* else the rules that are left keep their ports */
+		result = cni_claim_drop(hp, &tx, err);
+	r = cni_nft_tx_commit(&tx, &why);
+	if (r < 0 && r != -EAGAIN)
+		r = remove_each(hp, err);
+	else if (r < 0 && !err->set)
+		*err = why;
+	return result < 0 ? result : r;
+}
+
 bool cni_hostport_has(const struct cni_hostport *hp, int family)
 {
 	if (hp->ip[family].ip.family == AF_UNSPEC)
@@ -26,6 +71,60 @@ bool cni_hostport_has(const struct cni_hostport *hp, int family)
 		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family)))
 			return true;
 	return false;
+}
+
+/* Whether a mapping before this one in the list is for the same port and address. */
+static bool is_repeated(const struct cni_hostport *hp, size_t i, int family)
+{
+	const struct cni_mapping *m = &hp->mappings.item[i];
+
+	for (size_t k = 0; k < i; k++) {
+		const struct cni_mapping *o = &hp->mappings.item[k];
+
+		if (cni_mapping_applies(o, cni_hostport_af(family)) && o->protocol == m->protocol &&
+		    o->host_port == m->host_port &&
+		    cni_mapping_is_any(o) == cni_mapping_is_any(m) &&
+		    (cni_mapping_is_any(m) || cni_ip_cmp(&o->host_ip, &m->host_ip) == 0))
+			return true;
+	}
+	return false;
+}
+
+bool cni_hostport_needs(const struct cni_hostport *hp, int family)
+{
+	return hp->ip[family].ip.family != AF_UNSPEC ||
+	       (hp->ip[CNI_HOSTPORT_V4].ip.family == AF_UNSPEC &&
+		hp->ip[CNI_HOSTPORT_V6].ip.family == AF_UNSPEC);
+}
+
+int cni_hostport_each_port(const struct cni_hostport *hp,
+			   int (*fn)(const struct cni_mapping *m, int family, void *ctx), void *ctx)
+{
+	int r = 0;
+
+	for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++)
+		for (size_t i = 0; i < hp->mappings.n && r == 0; i++)
+			if (cni_hostport_needs(hp, f) &&
+			    cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(f)) &&
+			    !is_repeated(hp, i, f))
+				r = fn(&hp->mappings.item[i], f, ctx);
+	return r;
+}
+
+static int count_one(const struct cni_mapping *m, int family, void *ctx)
+{
+	(void)m;
+	(void)family;
+	++*(unsigned int *)ctx;
+	return 0;
+}
+
+unsigned int cni_hostport_count(const struct cni_hostport *hp)
+{
+	unsigned int n = 0;
+
+	(void)cni_hostport_each_port(hp, count_one, &n);
+	return n;
 }
 
 static bool is_other_interface(const struct cni_hostport *hp, const struct cni_result *prev,

@@ -12,6 +12,7 @@
 
 #include "mapping.h"
 #include "names.h"
+#include "nft_tx.h"
 #include "plugin.h"
 
 /** Places of what there is for each family. */
@@ -33,7 +34,7 @@ struct cni_hostport {
 	bool masq_all; /**< masquerade every source */
 	uint32_t mark; /**< iptables: one bit, "please masquerade" */
 	const char *set_mark_chain; /**< iptables: who sets it instead of ours; NULL: nobody */
-	bool again; /**< the attachment may have rules of an earlier ADD, to be replaced */
+	bool again; /**< the attachment has ports of an earlier ADD: its rules are to be replaced */
 };
 
 /** A backend. Every function returns 0 or a negative errno, with @p err. */
@@ -41,11 +42,16 @@ struct cni_hostport_ops {
 	const char *name; /**< value of the key "backend" */
 	/** Fail unless ADD could do its work now. */
 	int (*usable)(struct cni_error *err);
-	/** Put the rules in place of those the attachment has, in one transaction. */
-	int (*add)(const struct cni_hostport *hp, struct cni_error *err);
-	/** Remove the attachment's rules; none is fine. */
-	int (*del)(const char *net, const char *containerid, const char *ifname,
-		   struct cni_error *err);
+	/** @return whether rules are written at once, not in nf_tables; NULL: never */
+	bool (*is_apart)(void);
+	/**
+	 * Put the rules in place of those the attachment has, if it had ports (`again`, looked at when it is
+	 * done): in nf_tables when @p tx is committed, else at once.
+	 * @param hp  must live until the commit
+	 */
+	int (*add)(const struct cni_hostport *hp, struct cni_nft_tx *tx, struct cni_error *err);
+	/** Remove the attachment's rules, in nf_tables when @p tx is committed, else at once; none is fine. */
+	int (*del)(const struct cni_hostport *hp, struct cni_nft_tx *tx, struct cni_error *err);
 	/** Fail, saying what is missing, unless the rules are all there. */
 	int (*check)(const struct cni_hostport *hp, struct cni_error *err);
 	/**
@@ -72,8 +78,36 @@ extern const struct cni_hostport_ops *const cni_hostport_backends[];
  */
 const struct cni_hostport_ops *cni_hostport_default(void);
 
+/**
+ * Remove the rules of an attachment, of whichever backend, and give back its ports with the last of them:
+ * nobody gets a port that rules of others still lead elsewhere. In nf_tables it is one transaction; only
+ * if that fails is each removed on its own.
+ *
+ * @param hp  says who it is; its list of ports, if it is known, and its addresses save looking for them
+ * @return 0, also if there is nothing to remove; negative errno
+ */
+int cni_hostport_remove(const struct cni_hostport *hp, struct cni_error *err) cni_must_check;
+
 /** @return whether a mapping of @p hp concerns a family that the container has an address of */
 bool cni_hostport_has(const struct cni_hostport *hp, int family);
+
+/**
+ * @return whether ports are wanted in a family: one that the container has no address of is left to
+ *         others. DEL may know of no address: then both are
+ */
+bool cni_hostport_needs(const struct cni_hostport *hp, int family);
+
+/**
+ * Call @p fn for each port of a family that the attachment needs for itself, once for several mappings of
+ * one port and address.
+ * @return 0; what @p fn returned, if it was not 0
+ */
+int cni_hostport_each_port(const struct cni_hostport *hp,
+			   int (*fn)(const struct cni_mapping *m, int family, void *ctx),
+			   void *ctx);
+
+/** @return how often cni_hostport_each_port() calls */
+unsigned int cni_hostport_count(const struct cni_hostport *hp);
 
 /**
  * The container's addresses: the first one of each family that is not another interface's.

@@ -44,64 +44,6 @@ static const struct cni_nft_set some[CNI_HOSTPORT_FAMILIES] = {
 /* Bytes of a key that say protocol and port: the whole of it in "any" and "some". */
 #define PORT_LEN 8
 
-/* ---- what ---- */
-
-/* Whether a mapping before this one in the list is for the same port and address. */
-static bool is_repeated(const struct cni_hostport *hp, size_t i, int family)
-{
-	const struct cni_mapping *m = &hp->mappings.item[i];
-
-	for (size_t k = 0; k < i; k++) {
-		const struct cni_mapping *o = &hp->mappings.item[k];
-
-		if (cni_mapping_applies(o, cni_hostport_af(family)) && o->protocol == m->protocol &&
-		    o->host_port == m->host_port &&
-		    cni_mapping_is_any(o) == cni_mapping_is_any(m) &&
-		    (cni_mapping_is_any(m) || cni_ip_cmp(&o->host_ip, &m->host_ip) == 0))
-			return true;
-	}
-	return false;
-}
-
-/* A family that the container has no address of is left to others; DEL may not know: then both count. */
-static bool is_claimed(const struct cni_hostport *hp, int family)
-{
-	return hp->ip[family].ip.family != AF_UNSPEC ||
-	       (hp->ip[CNI_HOSTPORT_V4].ip.family == AF_UNSPEC &&
-		hp->ip[CNI_HOSTPORT_V6].ip.family == AF_UNSPEC);
-}
-
-/* Call `fn` for each mapping and family that is to be claimed. */
-static int each_claim(const struct cni_hostport *hp,
-		      int (*fn)(const struct cni_mapping *m, int family, void *ctx), void *ctx)
-{
-	int r = 0;
-
-	for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++)
-		for (size_t i = 0; i < hp->mappings.n && r == 0; i++)
-			if (is_claimed(hp, f) &&
-			    cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(f)) &&
-			    !is_repeated(hp, i, f))
-				r = fn(&hp->mappings.item[i], f, ctx);
-	return r;
-}
-
-static int count_one(const struct cni_mapping *m, int family, void *ctx)
-{
-	(void)m;
-	(void)family;
-	++*(unsigned int *)ctx;
-	return 0;
-}
-
-static unsigned int count_claims(const struct cni_hostport *hp)
-{
-	unsigned int n = 0;
-
-	(void)each_claim(hp, count_one, &n);
-	return n;
-}
-
 /* ---- elements ---- */
 
 static struct cni_nft_elem element(const struct cni_mapping *m, const struct cni_who *self)
@@ -130,62 +72,97 @@ static const struct cni_nft_set *set_of(const struct cni_mapping *m, int family)
 	return cni_mapping_is_any(m) ? &any[family] : &one[family];
 }
 
-/* ---- a transaction on the sets ---- */
+/* ---- a share in a transaction, on the sets ---- */
+
+struct held {
+	const struct cni_nft_set *set;
+	uint8_t key[CNI_NFT_KEY_LEN];
+};
 
 struct job {
-	struct cni_nft nft;
+	int (*put_together)(struct job *j);
+	const char *what; /* for the error's message */
+	struct cni_nft *nft; /* borrowed from the transaction, for one try */
 	const struct cni_hostport *hp;
-	const struct cni_who *self;
+	struct cni_who self;
 	const struct cni_owners *valid; /* GC: whom to keep */
-	bool allow, again;
+	bool allow;
+	bool *again; /* becomes true if the attachment has some already */
 	bool changed; /* there is something to commit */
-	unsigned int mine, expected; /* elements found by their keys; and how many there are */
+	struct held *held; /* owned; elements of ours that the list of ports led to */
+	unsigned int n_held, expected; /* how many it led to; and how many there are */
 	struct cni_error *err;
 };
 
-static inline void cni_auto_job(struct job *j)
-{
-	cni_nft_close(&j->nft);
-}
-
 static void ensure_sets(struct job *j)
 {
-	cni_nft_table(&j->nft, NFPROTO_INET, TABLE, "Which container has which port of this host");
+	cni_nft_table(j->nft, NFPROTO_INET, TABLE, "Which container has which port of this host");
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++) {
-		cni_nft_set(&j->nft, &any[f]);
-		cni_nft_set(&j->nft, &one[f]);
-		cni_nft_set(&j->nft, &some[f]);
+		cni_nft_set(j->nft, &any[f]);
+		cni_nft_set(j->nft, &one[f]);
+		cni_nft_set(j->nft, &some[f]);
 	}
 }
 
 static void delete_if_there(struct job *j, const struct cni_nft_set *set,
 			    const struct cni_nft_elem *e)
 {
-	cni_nft_elem_add(&j->nft, set, e, false);
-	cni_nft_elem_delete(&j->nft, set, e->key);
+	cni_nft_elem_add(j->nft, set, e, false);
+	cni_nft_elem_delete(j->nft, set, e->key);
 }
 
-static int failed(struct cni_error *err, int r, const char *what)
+static int plan(void *ctx, struct cni_nft *nft)
 {
+	struct job *j = ctx;
+	int r;
+
+	j->nft = nft;
+	j->changed = false;
+	r = j->put_together(j);
+	return r < 0 ? r : j->changed ? CNI_NFT_DECIDED : CNI_NFT_NOTHING;
+}
+
+/* Without nf_tables there are no owners, and nothing to do. */
+static int failed(void *ctx, int r, struct cni_error *err)
+{
+	const struct job *j = ctx;
+
+	if (cni_nft_is_absent(r))
+		return 0;
 	cni_fail(err, r == -EAGAIN ? CNI_E_RETRY : CNI_E_INTERNAL, -r,
-		 "failed to %s host ports in nf_tables table inet %s", what, TABLE);
+		 "failed to %s host ports in nf_tables table inet %s", j->what, TABLE);
 	return r;
 }
 
-/* Decide on what is read, until nobody has changed it meanwhile. */
-static int decide(struct job *j, int (*put_together)(struct job *j))
+static void free_job(void *ctx)
 {
-	int r;
+	struct job *j = ctx;
 
-	do {
-		j->changed = false;
-		r = cni_nft_watch(&j->nft);
-		if (r == 0)
-			r = put_together(j);
-		if (r == 0 && j->changed)
-			r = cni_nft_commit(&j->nft);
-	} while (cni_nft_again(&j->nft, r));
-	return cni_nft_outcome(r);
+	if (j)
+		free(j->held);
+	free(j);
+}
+
+static bool is_seen_now(void *ctx, struct cni_nft *nft, int r);
+
+static int share(const struct job *what, struct cni_nft_tx *tx, struct cni_error *err)
+{
+	static const struct cni_nft_share_kind kind = {
+		.plan = plan, .is_stale = is_seen_now, .failed = failed, .release = free_job
+	};
+	unsigned int n = what->hp ? cni_hostport_count(what->hp) : 0;
+	struct job *j = calloc(1, sizeof(*j));
+	int r = j ? 0 : -ENOMEM;
+
+	if (j) {
+		*j = *what;
+		j->held = calloc(n + 1, sizeof(*j->held));
+		r = !j->held ? -ENOMEM : j->hp ? cni_who_is(j->hp, n, &j->self) : 0;
+	}
+	if (r == 0)
+		r = cni_nft_tx_share(tx, &kind, CNI_TAKE(j));
+	free_job(j);
+	return r < 0 ? failed((void *)what, r, err) : 0;
 }
 
 /* ---- taking ---- */
@@ -200,17 +177,17 @@ static void pass_over(const struct cni_nft_elem *e, void *ctx)
 static int take_unseen(const struct cni_mapping *m, int family, void *ctx)
 {
 	struct job *j = ctx;
-	struct cni_nft_elem e = element(m, j->self), key = mark(&e);
+	struct cni_nft_elem e = element(m, &j->self), key = mark(&e);
 	bool is_any = cni_mapping_is_any(m);
 	int r;
 
-	r = cni_nft_elem_get(&j->nft, is_any ? &some[family] : &any[family], key.key, pass_over,
+	r = cni_nft_elem_get(j->nft, is_any ? &some[family] : &any[family], key.key, pass_over,
 			     NULL);
 	if (r != 0)
 		return r < 0 ? r : -EEXIST;
-	cni_nft_elem_add(&j->nft, set_of(m, family), &e, true);
+	cni_nft_elem_add(j->nft, set_of(m, family), &e, true);
 	if (!is_any)
-		cni_nft_elem_add(&j->nft, &some[family], &key, false);
+		cni_nft_elem_add(j->nft, &some[family], &key, false);
 	return 0;
 }
 
@@ -218,7 +195,7 @@ static int take_all_unseen(struct job *j)
 {
 	ensure_sets(j);
 	j->changed = true;
-	return each_claim(j->hp, take_unseen, j);
+	return cni_hostport_each_port(j->hp, take_unseen, j);
 }
 
 /* One set of a family held against all mappings. */
@@ -260,8 +237,8 @@ static const struct cni_mapping *concerned(const struct cni_nft_elem *e, const s
 {
 	const struct cni_mapping_list *list = &s->j->hp->mappings;
 
-	for (size_t i = 0; i < list->n && is_claimed(s->j->hp, s->family); i++)
-		if (concerns(e, s->set, s->family, &list->item[i], s->j->self))
+	for (size_t i = 0; i < list->n && cni_hostport_needs(s->j->hp, s->family); i++)
+		if (concerns(e, s->set, s->family, &list->item[i], &s->j->self))
 			return &list->item[i];
 	return NULL;
 }
@@ -276,9 +253,9 @@ static void on_seen(const struct cni_nft_elem *e, void *ctx)
 	if (s->result < 0)
 		return;
 	if (cni_who_same_attachment(e->owner,
-				    s->j->self)) { /* written anew, if it is still wanted */
-		s->j->again = true;
-		cni_nft_elem_delete(&s->j->nft, s->set, e->key);
+				    &s->j->self)) { /* written anew, if it is still wanted */
+		*s->j->again = true;
+		cni_nft_elem_delete(s->j->nft, s->set, e->key);
 		if (s->set == &one[s->family]) {
 			delete_if_there(s->j, &some[s->family], &key);
 			s->unmarked = true;
@@ -288,9 +265,9 @@ static void on_seen(const struct cni_nft_elem *e, void *ctx)
 	m = concerned(e, s);
 	if (!m)
 		return;
-	if (!cni_who_same_container(e->owner, s->j->self)) {
+	if (!cni_who_same_container(e->owner, &s->j->self)) {
 		if (!cni_who_is_alive(e->owner)) {
-			cni_nft_elem_delete(&s->j->nft, s->set, e->key);
+			cni_nft_elem_delete(s->j->nft, s->set, e->key);
 			return;
 		}
 		if (!s->j->allow) {
@@ -299,7 +276,7 @@ static void on_seen(const struct cni_nft_elem *e, void *ctx)
 		}
 	}
 	if (s->set == &one[s->family])
-		cni_nft_elem_add(&s->j->nft, &some[s->family], &key, false);
+		cni_nft_elem_add(s->j->nft, &some[s->family], &key, false);
 }
 
 static void mark_others(const struct cni_nft_elem *e, void *ctx)
@@ -307,17 +284,17 @@ static void mark_others(const struct cni_nft_elem *e, void *ctx)
 	const struct seen *s = ctx;
 	struct cni_nft_elem key = mark(e);
 
-	if (!cni_who_same_attachment(e->owner, s->j->self))
-		cni_nft_elem_add(&s->j->nft, &some[s->family], &key, false);
+	if (!cni_who_same_attachment(e->owner, &s->j->self))
+		cni_nft_elem_add(s->j->nft, &some[s->family], &key, false);
 }
 
 static int see(struct job *j, const struct cni_nft_set *set, int family)
 {
 	struct seen s = { .j = j, .set = set, .family = family };
-	int r = cni_nft_elem_each(&j->nft, set, on_seen, &s);
+	int r = cni_nft_elem_each(j->nft, set, on_seen, &s);
 
 	if (r == 0 && s.result == 0 && s.unmarked)
-		r = cni_nft_elem_each(&j->nft, set, mark_others, &s);
+		r = cni_nft_elem_each(j->nft, set, mark_others, &s);
 	return r < 0 ? r : s.result;
 }
 
@@ -325,7 +302,7 @@ static int see(struct job *j, const struct cni_nft_set *set, int family)
 static int unmark(const struct cni_mapping *m, int family, void *ctx)
 {
 	struct job *j = ctx;
-	struct cni_nft_elem e = element(m, j->self), key = mark(&e);
+	struct cni_nft_elem e = element(m, &j->self), key = mark(&e);
 
 	if (cni_mapping_is_any(m))
 		delete_if_there(j, &some[family], &key);
@@ -336,11 +313,11 @@ static int unmark(const struct cni_mapping *m, int family, void *ctx)
 static int take_free(const struct cni_mapping *m, int family, void *ctx)
 {
 	struct job *j = ctx;
-	struct cni_nft_elem e = element(m, j->self), key = mark(&e);
+	struct cni_nft_elem e = element(m, &j->self), key = mark(&e);
 
-	cni_nft_elem_add(&j->nft, set_of(m, family), &e, false);
+	cni_nft_elem_add(j->nft, set_of(m, family), &e, false);
 	if (!cni_mapping_is_any(m))
-		cni_nft_elem_add(&j->nft, &some[family], &key, false);
+		cni_nft_elem_add(j->nft, &some[family], &key, false);
 	return 0;
 }
 
@@ -350,34 +327,39 @@ static int take_all_seen(struct job *j)
 
 	ensure_sets(j);
 	j->changed = true;
-	r = each_claim(j->hp, unmark, j);
+	*j->again = false;
+	r = cni_hostport_each_port(j->hp, unmark, j);
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++) {
 		r = see(j, &any[f], f);
 		if (r == 0)
 			r = see(j, &one[f], f);
 	}
-	return r < 0 ? r : each_claim(j->hp, take_free, j);
+	return r < 0 ? r : cni_hostport_each_port(j->hp, take_free, j);
 }
 
-int cni_claim_take(const struct cni_hostport *hp, bool allow, bool look, int *ret_busy,
+/* A port that was not free: why, is seen by reading the sets. */
+static bool is_seen_now(void *ctx, struct cni_nft *nft, int r)
+{
+	struct job *j = ctx;
+
+	(void)nft;
+	if (r != -EEXIST || j->put_together != take_all_unseen)
+		return false;
+	j->put_together = take_all_seen;
+	return true;
+}
+
+int cni_claim_take(struct cni_hostport *hp, bool allow, bool look, struct cni_nft_tx *tx,
 		   struct cni_error *err)
 {
-	cni_auto(job) struct job j = { .hp = hp, .allow = allow, .err = err };
-	struct cni_who self;
-	int r;
+	const struct job j = { .put_together = look ? take_all_seen : take_all_unseen,
+			       .what = "take",
+			       .hp = hp,
+			       .allow = allow,
+			       .again = &hp->again,
+			       .err = err };
 
-	j.self = &self;
-	*ret_busy = cni_who_be_busy(hp);
-	r = cni_who_is(hp, count_claims(hp), &self);
-	if (r == 0)
-		r = cni_nft_open(&j.nft);
-	if (r == 0)
-		r = look ? -EEXIST : decide(&j, take_all_unseen);
-	if (r == -EEXIST)
-		r = decide(&j, take_all_seen);
-	if (cni_nft_is_absent(r))
-		return 0;
-	return r < 0 ? failed(err, r, "take") : j.again;
+	return share(&j, tx, err);
 }
 
 struct others {
@@ -436,20 +418,9 @@ static void on_elem(const struct cni_nft_elem *e, void *ctx)
 
 	if (!d->is_stale(e->owner, d->ctx))
 		return;
-	cni_nft_elem_delete(&d->j->nft, d->set, e->key);
+	cni_nft_elem_delete(d->j->nft, d->set, e->key);
 	d->j->changed = true;
 	d->n++;
-}
-
-static void on_known(const struct cni_nft_elem *e, void *ctx)
-{
-	struct drop *d = ctx;
-
-	if (!d->is_stale(e->owner, d->ctx))
-		return;
-	d->j->mine++;
-	d->j->expected = cni_who_count(e->owner);
-	on_elem(e, ctx);
 }
 
 static bool is_mine(const char *who, const void *self)
@@ -469,7 +440,7 @@ static void on_rest(const struct cni_nft_elem *e, void *ctx)
 	struct cni_nft_elem key = mark(e);
 
 	if (!m->d->is_stale(e->owner, m->d->ctx))
-		cni_nft_elem_add(&m->d->j->nft, m->some, &key, false);
+		cni_nft_elem_add(m->d->j->nft, m->some, &key, false);
 }
 
 /* Read the sets of one family; GC does, and DEL if it has no list, or one with addresses. */
@@ -479,43 +450,53 @@ static int drop_listed(struct drop *d, int family)
 	int r;
 
 	d->set = &any[family];
-	r = cni_nft_elem_each(&d->j->nft, d->set, on_elem, d);
+	r = cni_nft_elem_each(d->j->nft, d->set, on_elem, d);
 	d->set = &one[family];
 	d->n = 0;
 	if (r == 0)
-		r = cni_nft_elem_each(&d->j->nft, d->set, on_elem, d);
+		r = cni_nft_elem_each(d->j->nft, d->set, on_elem, d);
 	if (r < 0 || d->n == 0)
 		return r;
-	cni_nft_set_flush(&d->j->nft, &some[family]);
-	return cni_nft_elem_each(&d->j->nft, d->set, on_rest, &marks);
+	cni_nft_set_flush(d->j->nft, &some[family]);
+	return cni_nft_elem_each(d->j->nft, d->set, on_rest, &marks);
 }
 
-static int drop_known(const struct cni_mapping *m, int family, void *ctx)
+static void on_held(const struct cni_nft_elem *e, void *ctx)
 {
 	struct job *j = ctx;
-	struct drop d = { .j = j, .set = &any[family], .is_stale = is_mine, .ctx = j->self };
-	struct cni_nft_elem e = element(m, j->self);
-	int r = cni_nft_elem_get(&j->nft, d.set, e.key, on_known, &d);
 
+	if (!is_mine(e->owner, &j->self))
+		return;
+	j->expected = cni_who_count(e->owner);
+	j->n_held++;
+}
+
+static int look_for(const struct cni_mapping *m, int family, void *ctx)
+{
+	struct job *j = ctx;
+	struct held *h = &j->held[j->n_held];
+	struct cni_nft_elem e = element(m, &j->self);
+	int r;
+
+	h->set = &any[family];
+	memcpy(h->key, e.key, sizeof(h->key));
+	r = cni_nft_elem_get(j->nft, h->set, h->key, on_held, j);
 	return r < 0 ? r : 0;
 }
 
-/*
- * By the list, if it is that of ADD: then it leads to as many elements as there are. An address makes it
- * necessary to see who else has the port.
- */
-static int drop_by_list(struct job *j)
+/* What the list of ports leads to. An address makes it necessary to see who else has the port. */
+static int look_for_all(struct job *j)
 {
-	j->mine = j->expected = 0;
+	j->n_held = j->expected = 0;
 	for (size_t i = 0; i < j->hp->mappings.n; i++)
 		if (!cni_mapping_is_any(&j->hp->mappings.item[i]))
 			return 0;
-	return each_claim(j->hp, drop_known, j);
+	return cni_hostport_each_port(j->hp, look_for, j);
 }
 
 static int drop_by_reading(struct job *j)
 {
-	struct drop d = { .j = j, .is_stale = is_mine, .ctx = j->self };
+	struct drop d = { .j = j, .is_stale = is_mine, .ctx = &j->self };
 	int r = 0;
 
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++)
@@ -523,21 +504,25 @@ static int drop_by_reading(struct job *j)
 	return r;
 }
 
-int cni_claim_drop(const struct cni_hostport *hp, struct cni_error *err)
+/* By the list, if it is that of ADD: then it leads to as many elements as there are. */
+static int drop_mine(struct job *j)
 {
-	cni_auto(job) struct job j = { .hp = hp };
-	struct cni_who self;
-	int r;
+	int r = look_for_all(j);
 
-	j.self = &self;
-	r = cni_who_is(hp, count_claims(hp), &self);
-	if (r == 0)
-		r = cni_nft_open(&j.nft);
-	if (r == 0)
-		r = decide(&j, drop_by_list);
-	if (r == 0 && (j.mine == 0 || j.mine != j.expected))
-		r = decide(&j, drop_by_reading);
-	return r < 0 && !cni_nft_is_absent(r) ? failed(err, r, "give back") : 0;
+	if (r < 0)
+		return r;
+	if (j->n_held == 0 || j->n_held != j->expected)
+		return drop_by_reading(j);
+	for (unsigned int i = 0; i < j->n_held; i++)
+		cni_nft_elem_delete(j->nft, j->held[i].set, j->held[i].key);
+	j->changed = true;
+	return 0;
+}
+
+int cni_claim_drop(const struct cni_hostport *hp, struct cni_nft_tx *tx, struct cni_error *err)
+{
+	return share(&(struct job){ .put_together = drop_mine, .what = "give back", .hp = hp }, tx,
+		     err);
 }
 
 static bool is_stale(const char *who, const void *valid)
@@ -557,15 +542,11 @@ static int drop_stale(struct job *j)
 
 int cni_claim_gc(const struct cni_args *args, struct cni_error *err)
 {
-	cni_auto(job) struct job j = { 0 };
 	cni_auto(owners) struct cni_owners valid = { 0 };
-	int r;
+	cni_auto(nft_tx) struct cni_nft_tx tx = { .n = 0 };
+	struct job j = { .put_together = drop_stale, .what = "give back", .valid = &valid };
+	int r = cni_owners_valid(args, &valid);
 
-	j.valid = &valid;
-	r = cni_owners_valid(args, &valid);
-	if (r == 0)
-		r = cni_nft_open(&j.nft);
-	if (r == 0)
-		r = decide(&j, drop_stale);
-	return r < 0 && !cni_nft_is_absent(r) ? failed(err, r, "give back") : 0;
+	r = r < 0 ? failed(&j, r, err) : share(&j, &tx, err);
+	return r < 0 ? r : cni_nft_tx_commit(&tx, err);
 }

@@ -13,24 +13,28 @@
 #include "hostport.h"
 
 /**
- * Take the ports of an attachment. Those that the same container has, also in another network, are no
+ * Take the ports of an attachment when @p tx is committed, which fails with -EADDRINUSE, naming the port and
+ * its owner, if another container has one. Those that the same container has, also in another network, are no
  * conflict: the runtime gives one list to all its networks.
  *
- * @param allow     one that another container has is none, either; it keeps it
- * @param look      the attachment may have ports of an earlier ADD: they are looked for, and given back
- * @param ret_busy  gets a file descriptor that says "at work", to be closed when the rules are there; -1 if
- *                  it could not be had
- * @return 0; 1 if the attachment had some of them already, from an earlier ADD; -EADDRINUSE, naming the
- *         port and its owner; other negative errno. Then nothing was taken.
+ * @param hp     must live until the commit; there `again` becomes true if the attachment had some already,
+ *               before later shares are planned
+ * @param allow  a port that another container has is no conflict, either; it keeps it
+ * @param look   the attachment may have ports of an earlier ADD: they are looked for, and given back
+ * @param err    must live until the commit
+ * @return 0; negative errno
  */
-int cni_claim_take(const struct cni_hostport *hp, bool allow, bool look, int *ret_busy,
+int cni_claim_take(struct cni_hostport *hp, bool allow, bool look, struct cni_nft_tx *tx,
 		   struct cni_error *err) cni_must_check;
 
 /**
- * Give back the ports that the attachment has: those of its list, or without one whichever they are.
+ * Give back the ports that the attachment has, when @p tx is committed: those of its list, or without one
+ * whichever they are.
+ * @param hp  must live until the commit
  * @return 0; negative errno
  */
-int cni_claim_drop(const struct cni_hostport *hp, struct cni_error *err) cni_must_check;
+int cni_claim_drop(const struct cni_hostport *hp, struct cni_nft_tx *tx,
+		   struct cni_error *err) cni_must_check;
 
 /** Give back the ports of this network's attachments that are not valid (conf.h). @return 0; negative errno */
 int cni_claim_gc(const struct cni_args *args, struct cni_error *err) cni_must_check;

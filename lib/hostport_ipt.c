@@ -20,6 +20,7 @@
 #define DNAT "CNI-HOSTPORT-DNAT"
 #define SET_MARK "CNI-HOSTPORT-SETMARK"
 #define MASQ "CNI-HOSTPORT-MASQ"
+#define PURPOSE "unable to set up iptables rules for port mappings"
 #define OLD_SNAT "CNI-HOSTPORT-SNAT" /* of ancient Go plugins; DEL still looks into it */
 
 static const char *const version[] = { [CNI_HOSTPORT_V4] = "ipv4", [CNI_HOSTPORT_V6] = "ipv6" };
@@ -222,24 +223,29 @@ static int append_own(const struct cni_ipt_rule *rule, void *ctx)
 	return 0;
 }
 
+/* A chain that is there may be that of another interface. */
+static bool is_replaced(const struct cni_ipt_rule *rule, void *hp)
+{
+	(void)rule;
+	return ((const struct cni_hostport *)hp)->again;
+}
+
 static void add_own(struct cni_ipt *tx, const struct cni_hostport *hp, int family, char *chain)
 {
 	struct own own = { tx, chain };
 
 	cni_ipt_chain(tx, chain);
-	if (hp->again) {
-		cni_ipt_delete_jumps(tx, DNAT, chain, NULL, NULL);
-		cni_ipt_delete_if(tx, chain, NULL, NULL);
-	}
+	cni_ipt_delete_jumps(tx, DNAT, chain, is_replaced, (void *)hp);
+	cni_ipt_delete_if(tx, chain, is_replaced, (void *)hp);
 	for (size_t i = 0; i < hp->mappings.n; i++)
 		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family)))
 			(void)each_rule(hp, family, &hp->mappings.item[i], append_own, &own);
 	(void)each_entry(hp, family, chain, append_entry, tx);
 }
 
-static int add(const struct cni_hostport *hp, struct cni_error *err)
+static int add(const struct cni_hostport *hp, struct cni_nft_tx *with, struct cni_error *err)
 {
-	cni_auto(ipt) struct cni_ipt tx = { .writer = cni_ipt_host() };
+	cni_auto(ipt) struct cni_ipt tx = { .writer = cni_ipt_host(), .purpose = PURPOSE };
 	char chain[CNI_CHAIN_NAME_LEN];
 	int r;
 
@@ -252,10 +258,7 @@ static int add(const struct cni_hostport *hp, struct cni_error *err)
 		ensure_base(&tx, hp, f);
 		add_own(&tx, hp, f, chain);
 	}
-	r = cni_ipt_commit(&tx, err);
-	if (r < 0)
-		cni_error_prefix(err, "unable to set up iptables rules for port mappings");
-	return r;
+	return cni_ipt_commit_with(&tx, with, err);
 }
 
 /* ---- removing ---- */
@@ -281,39 +284,34 @@ static int chain_exists(const struct cni_ipt_writer *writer, int family, const c
 }
 
 static int del_by(const struct cni_ipt_writer *writer, char *chain, char *old_chain,
-		  struct cni_error *err)
+		  struct cni_nft_tx *with, struct cni_error *err)
 {
 	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
-	int n = 0;
 
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++) {
 		cni_ipt_on(&tx, cni_hostport_af(f), NAT);
 		/* The shared chain, which is longer, is looked into for nobody who has none there. */
-		if (chain_exists(writer, f, chain) != 0) {
+		if (chain_exists(writer, f, chain) != 0)
 			drop_chain(&tx, DNAT, chain);
-			n++;
-		}
-		if (chain_exists(writer, f, old_chain) != 0) {
+		if (chain_exists(writer, f, old_chain) != 0)
 			drop_chain(&tx, OLD_SNAT, old_chain);
-			n++;
-		}
 	}
-	return n ? cni_ipt_commit(&tx, err) : 0;
+	return cni_ipt_commit_with(&tx, with, err);
 }
 
-static int del(const char *net, const char *containerid, const char *ifname, struct cni_error *err)
+/* These names do without the interface's. */
+static int del(const struct cni_hostport *hp, struct cni_nft_tx *with, struct cni_error *err)
 {
 	char chain[CNI_CHAIN_NAME_LEN], old_chain[CNI_CHAIN_NAME_LEN];
 	int result, r;
 
-	(void)ifname; /* these names do without */
-	result = cni_chain_name("DN-", net, containerid, chain);
+	result = cni_chain_name("DN-", hp->net, hp->containerid, chain);
 	if (result == 0)
-		result = cni_chain_name("SN-", net, containerid, old_chain);
+		result = cni_chain_name("SN-", hp->net, hp->containerid, old_chain);
 	if (result < 0)
 		return cni_fail(err, CNI_E_INTERNAL, -result, "failed to name a chain");
 	for (size_t i = 0; cni_ipt_writers[i]; i++) {
-		r = del_by(cni_ipt_writers[i], chain, old_chain, err);
+		r = del_by(cni_ipt_writers[i], chain, old_chain, with, err);
 		result = result < 0 ? result : r;
 	}
 	return result;
@@ -562,9 +560,15 @@ static bool was_here(const struct cni_hostport *hp)
 	return r > 0;
 }
 
+static bool is_apart(void)
+{
+	return cni_ipt_host() == &cni_ipt_legacy;
+}
+
 const struct cni_hostport_ops cni_hostport_ipt = {
 	.name = "iptables",
 	.usable = usable,
+	.is_apart = is_apart,
 	.add = add,
 	.del = del,
 	.check = check,

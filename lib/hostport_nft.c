@@ -61,10 +61,10 @@ struct owner {
 	char owner[CNI_OWNER_LEN]; /* network, container and interface */
 };
 
-static int owner_of(const char *net, const char *containerid, const char *ifname, struct owner *ret)
+static int owner_of(const struct cni_hostport *hp, struct owner *ret)
 {
-	snprintf(ret->comment, sizeof(ret->comment), "%s", containerid);
-	return cni_owner(net, containerid, ifname, ret->owner);
+	snprintf(ret->comment, sizeof(ret->comment), "%s", hp->containerid);
+	return cni_owner(hp->net, hp->containerid, hp->ifname, ret->owner);
 }
 
 /* A rule without an owner is of the Go plugins, or came through nft's text: the id has to do. */
@@ -260,13 +260,14 @@ static void add_own(struct cni_nft *nft, const struct cni_hostport *hp, int fami
 
 static const char *const chains_with_owners[] = { PORTS, MASQUERADING, OLD_PORTS, NULL };
 
-/* Rules to be deleted, in the batch that is being put together. */
+/* Rules to be deleted, in the batch that is being put together; a share in a transaction. */
 struct sweep {
 	struct cni_nft *nft;
+	const struct cni_hostport *hp; /* ADD: what comes in their place */
 	int family;
 	const char *chain;
-	const struct owner *own; /* this one's, or: */
-	const struct cni_owners *valid; /* of attachments that are none of these */
+	const struct cni_owners *valid; /* of attachments that are none of these; or, if NULL: */
+	struct owner own; /* this one's */
 	unsigned int n;
 };
 
@@ -275,7 +276,7 @@ static int consider(const struct nftnl_rule *rule, void *ctx)
 	struct sweep *s = ctx;
 
 	/* What does not say of which network it is, stays: it may be of another one. */
-	if (s->own ? !is_own(rule, s->own) : !cni_owners_stale(s->valid, cni_nft_owner(rule)))
+	if (s->valid ? !cni_owners_stale(s->valid, cni_nft_owner(rule)) : !is_own(rule, &s->own))
 		return 0;
 	cni_nft_rule_delete(s->nft, nfproto[s->family], TABLE, s->chain,
 			    nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE));
@@ -298,12 +299,12 @@ static int sweep_by_reading(struct sweep *s)
 static int sweep_anchors(struct sweep *s)
 {
 	uint32_t proto = nfproto[s->family];
-	int r = s->own ? cni_nft_anchored_delete(s->nft, proto, TABLE, s->own->owner,
-						 chains_with_owners, is_own, s->own)
-		       : cni_nft_anchors_sweep(s->nft, proto, TABLE, s->valid);
+	int r = s->valid ? cni_nft_anchors_sweep(s->nft, proto, TABLE, s->valid)
+			 : cni_nft_anchored_delete(s->nft, proto, TABLE, s->own.owner,
+						   chains_with_owners, is_own, &s->own);
 
-	s->n += s->own ? r >= 0 : r > 0;
-	return s->own || r < 0 ? r : 0;
+	s->n += s->valid ? r > 0 : r >= 0;
+	return s->valid && r > 0 ? 0 : r;
 }
 
 /* ADD is one transaction for both families: if one has an anchor, the other one's rules have one, too. */
@@ -323,41 +324,46 @@ static int sweep_all(struct sweep *s)
 	return r;
 }
 
-static int sweep_and_commit(struct sweep *s)
+static int plan_sweep(void *ctx, struct cni_nft *nft)
 {
-	cni_auto(nft) struct cni_nft nft = { 0 };
+	struct sweep *s = ctx;
 	int r;
 
-	r = cni_nft_open(&nft);
-	if (r < 0)
-		return r;
-	s->nft = &nft;
-	do {
-		r = cni_nft_watch(&nft);
-		if (r == 0)
-			r = sweep_all(s);
-		if (r == 0 && s->n > 0)
-			r = cni_nft_commit(&nft);
-	} while (cni_nft_again(&nft, r == -ENOENT ? -ERESTART : r));
-	s->nft = NULL;
-	return cni_nft_outcome(r);
+	s->nft = nft;
+	r = sweep_all(s);
+	return r < 0 ? r : s->n > 0 ? CNI_NFT_DECIDED : CNI_NFT_NOTHING;
 }
 
 /* No nf_tables in this kernel: no rules. */
-static int removed(int r, struct cni_error *err)
+static int sweep_failed(void *ctx, int r, struct cni_error *err)
 {
-	if (r == 0 || cni_nft_is_absent(r))
-		return 0;
-	return failed(err, r, "error deleting nftables rules");
+	(void)ctx;
+	return cni_nft_is_absent(r) ? 0 : failed(err, r, "error deleting nftables rules");
 }
 
-static int del(const char *net, const char *containerid, const char *ifname, struct cni_error *err)
+/* The rules of one attachment, or of those that are not valid. */
+static int share(const struct cni_nft_share_kind *kind, const struct cni_hostport *hp,
+		 const struct cni_owners *valid, struct cni_nft_tx *tx, struct cni_error *err)
 {
-	struct owner o;
-	struct sweep s = { .own = &o };
-	int r = owner_of(net, containerid, ifname, &o);
+	struct sweep *s = calloc(1, sizeof(*s));
+	int r = s ? 0 : -ENOMEM;
 
-	return removed(r < 0 ? r : sweep_and_commit(&s), err);
+	if (s) {
+		s->hp = hp;
+		s->valid = valid;
+		r = hp ? owner_of(hp, &s->own) : 0;
+	}
+	if (r == 0)
+		r = cni_nft_tx_share(tx, kind, CNI_TAKE(s));
+	free(s);
+	return r < 0 ? kind->failed(NULL, r, err) : 0;
+}
+
+static const struct cni_nft_share_kind sweeping = { plan_sweep, NULL, sweep_failed, free };
+
+static int del(const struct cni_hostport *hp, struct cni_nft_tx *tx, struct cni_error *err)
+{
+	return share(&sweeping, hp, NULL, tx, err);
 }
 
 static int has_anchor(struct cni_nft *nft, const char *owner)
@@ -369,44 +375,37 @@ static int has_anchor(struct cni_nft *nft, const char *owner)
 	return r;
 }
 
-/* The batch of ADD. Only one that follows an earlier ADD has to look for that one's rules. */
-static int add_to_batch(struct cni_nft *nft, const struct cni_hostport *hp, const struct owner *o)
+/* Only an ADD that follows an earlier one has to look for that one's rules. */
+static int plan_add(void *ctx, struct cni_nft *nft)
 {
-	struct sweep old = { .nft = nft, .own = o };
-	int r = cni_nft_watch(nft);
+	struct sweep *old = ctx;
+	const struct cni_hostport *hp = old->hp;
+	int r = hp->again ? 1 : has_anchor(nft, old->own.owner);
 
-	if (r == 0)
-		r = hp->again ? 1 : has_anchor(nft, o->owner);
+	old->nft = nft;
 	if (r > 0)
-		r = sweep_all(&old);
+		r = sweep_all(old);
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++) {
 		if (!cni_hostport_has(hp, f))
 			continue;
 		if (!base_is_whole(nft, f, hp->snat))
 			ensure_base(nft, f, hp->snat);
-		add_own(nft, hp, f, o);
+		add_own(nft, hp, f, &old->own);
 	}
-	return r;
+	return r < 0 ? r : CNI_NFT_DECIDED;
 }
 
-static int add(const struct cni_hostport *hp, struct cni_error *err)
+static int add_failed(void *ctx, int r, struct cni_error *err)
 {
-	cni_auto(nft) struct cni_nft nft = { 0 };
-	struct owner o;
-	int r;
+	(void)ctx;
+	return failed(err, r, "unable to set up nftables rules for port mappings");
+}
 
-	r = owner_of(hp->net, hp->containerid, hp->ifname, &o);
-	if (r == 0)
-		r = cni_nft_open(&nft);
-	if (r == 0) {
-		do {
-			r = add_to_batch(&nft, hp, &o);
-			if (r == 0)
-				r = cni_nft_commit(&nft);
-		} while (cni_nft_again(&nft, r));
-	}
-	r = cni_nft_outcome(r);
-	return r < 0 ? failed(err, r, "unable to set up nftables rules for port mappings") : 0;
+static int add(const struct cni_hostport *hp, struct cni_nft_tx *tx, struct cni_error *err)
+{
+	static const struct cni_nft_share_kind adding = { plan_add, NULL, add_failed, free };
+
+	return share(&adding, hp, NULL, tx, err);
 }
 
 /* ---- GC ---- */
@@ -414,10 +413,11 @@ static int add(const struct cni_hostport *hp, struct cni_error *err)
 static int gc(const struct cni_args *args, struct cni_error *err)
 {
 	cni_auto(owners) struct cni_owners valid = { 0 };
-	struct sweep s = { .valid = &valid };
+	cni_auto(nft_tx) struct cni_nft_tx tx = { .n = 0 };
 	int r = cni_owners_valid(args, &valid);
 
-	return removed(r < 0 ? r : sweep_and_commit(&s), err);
+	r = r < 0 ? sweep_failed(NULL, r, err) : share(&sweeping, NULL, &valid, &tx, err);
+	return r < 0 ? r : cni_nft_tx_commit(&tx, err);
 }
 
 /* ---- CHECK ---- */
@@ -539,7 +539,7 @@ static int check(const struct cni_hostport *hp, struct cni_error *err)
 	struct owner o;
 	int r;
 
-	r = owner_of(hp->net, hp->containerid, hp->ifname, &o);
+	r = owner_of(hp, &o);
 	if (r == 0)
 		r = cni_nft_open(&nft);
 	if (r < 0)
@@ -574,8 +574,7 @@ static bool was_here(const struct cni_hostport *hp)
 	cni_auto(nft) struct cni_nft nft = { 0 };
 	struct owner o;
 
-	return owner_of(hp->net, hp->containerid, hp->ifname, &o) == 0 && cni_nft_open(&nft) == 0 &&
-	       has_anchor(&nft, o.owner) > 0;
+	return owner_of(hp, &o) == 0 && cni_nft_open(&nft) == 0 && has_anchor(&nft, o.owner) > 0;
 }
 
 static int usable(struct cni_error *err)

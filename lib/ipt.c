@@ -3,6 +3,7 @@
  */
 #include "ipt.h"
 #include "ipt_writer.h"
+#include "nft_tx.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -195,19 +196,31 @@ bool cni_ipt_op_deletes(const struct cni_ipt_op *op, const struct cni_ipt_rule *
 void cni_ipt_done(struct cni_ipt *tx)
 {
 	free(tx->op);
-	*tx = (struct cni_ipt){ .writer = tx->writer };
+	*tx = (struct cni_ipt){ .writer = tx->writer, .purpose = tx->purpose };
+}
+
+int cni_ipt_commit_with(struct cni_ipt *tx, struct cni_nft_tx *with, struct cni_error *err)
+{
+	int r = tx->error;
+
+	if (r == 0 && tx->n > 0 && tx->writer->join)
+		r = tx->writer->join(CNI_TAKE(tx->op), tx->n, tx->purpose, with);
+	if (r < 0)
+		cni_fail(err, CNI_E_INTERNAL, -r, "change iptables' rules");
+	else if (tx->n > 0 && !tx->writer->join)
+		r = tx->writer->commit(tx->op, tx->n, err);
+	if (r < 0 && tx->purpose)
+		cni_error_prefix(err, "%s", tx->purpose);
+	cni_ipt_done(tx);
+	return r;
 }
 
 int cni_ipt_commit(struct cni_ipt *tx, struct cni_error *err)
 {
-	int r = 0;
+	cni_auto(nft_tx) struct cni_nft_tx alone = { .n = 0 };
+	int r = cni_ipt_commit_with(tx, &alone, err);
 
-	if (tx->error)
-		r = cni_fail(err, CNI_E_INTERNAL, -tx->error, "change iptables' rules");
-	else if (tx->n > 0)
-		r = tx->writer->commit(tx->op, tx->n, err);
-	cni_ipt_done(tx);
-	return r;
+	return r < 0 ? r : cni_nft_tx_commit(&alone, err);
 }
 
 int cni_ipt_op_failed(const struct cni_ipt_op *op, int r, struct cni_error *err)

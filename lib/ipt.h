@@ -139,9 +139,10 @@ int cni_ipt_probe(const struct cni_ipt_writer *writer) cni_must_check;
 /** @return "nf_tables" or "legacy", as iptables --version prints it */
 const char *cni_ipt_writer_name(const struct cni_ipt_writer *writer);
 
-/** A transaction that is being put together; set `writer` only. */
+/** A transaction that is being put together; set `writer` and `purpose` only. */
 struct cni_ipt {
 	const struct cni_ipt_writer *writer;
+	const char *purpose; /**< a constant, put in front of errors; NULL = nothing */
 	struct cni_ipt_op *op; /**< owned */
 	size_t n, room;
 	sa_family_t family; /**< of the operations to come */
@@ -243,6 +244,15 @@ void cni_ipt_chain_drop(struct cni_ipt *tx, const char *chain);
  *         removed); other negative errno
  */
 int cni_ipt_commit(struct cni_ipt *tx, struct cni_error *err) cni_must_check;
+
+struct cni_nft_tx;
+
+/**
+ * As cni_ipt_commit; but what is to be done in nf_tables is done when @p with is committed (nft_tx.h), and
+ * only then errors are known, if there are any.
+ */
+int cni_ipt_commit_with(struct cni_ipt *tx, struct cni_nft_tx *with,
+			struct cni_error *err) cni_must_check;
 
 /**
  * Look at the rules of one chain, in order; of nf_tables the kernel sends this chain only.

@@ -9,6 +9,7 @@
 #include "ipt_nft_rule.h"
 #include "ipt_writer.h"
 #include "nft_find.h"
+#include "nft_tx.h"
 
 #include <errno.h>
 #include <linux/netfilter.h>
@@ -42,16 +43,18 @@ struct view {
 };
 
 struct plan {
-	struct cni_nft nft;
-	const struct cni_ipt_op *op;
+	struct cni_nft *nft; /* borrowed from the transaction, for one try */
+	struct cni_ipt_op *op; /* owned */
 	size_t n;
+	const char *purpose; /* NULL = none said */
+	size_t at; /* the operation that is being planned */
+	unsigned int churn;
 	uint32_t *first; /* owned; number of each operation's first message */
 	bool *keep; /* owned; chains that turned out to be in use */
 	struct view *view; /* owned; one for each operation at most */
 	size_t views;
 	bool any; /* there is something in the batch */
 	bool watched; /* it was decided by something that must not have changed */
-	bool sent; /* what failed is the batch, not a question before it */
 };
 
 static void forget_views(struct plan *p)
@@ -61,14 +64,17 @@ static void forget_views(struct plan *p)
 	p->views = 0;
 }
 
-static void cni_auto_plan(struct plan *p)
+static void free_plan(void *plan)
 {
-	cni_nft_close(&p->nft);
+	struct plan *p = plan;
+
 	if (p->view)
 		forget_views(p);
 	free(p->first);
 	free(p->keep);
 	free(p->view);
+	free(p->op);
+	free(p);
 }
 
 static uint32_t nfproto(sa_family_t family)
@@ -209,7 +215,7 @@ static int has_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op)
 
 	if (!v->fresh && !(to && (to->fresh || to->chain == v->jumps_to))) {
 		p->watched = true;
-		r = v->loaded || v->sought || v->n > 0 ? load(&p->nft, v) : seek(v, &op->rule);
+		r = v->loaded || v->sought || v->n > 0 ? load(p->nft, v) : seek(v, &op->rule);
 		v->sought |= r == 0;
 	}
 	if (r != 0)
@@ -228,13 +234,13 @@ static int plan_chain(struct plan *p, struct view *v)
 
 	if (v->made)
 		return 0;
-	r = cni_nft_chain_exists(&p->nft, nfproto(v->family), v->table, v->chain);
+	r = cni_nft_chain_exists(p->nft, nfproto(v->family), v->table, v->chain);
 	if (r != 0) {
 		p->watched = true;
 		return r < 0 ? r : 0;
 	}
-	cni_nft_table(&p->nft, nfproto(v->family), v->table, "");
-	cni_nft_chain_new(&p->nft, nfproto(v->family), v->table, v->chain);
+	cni_nft_table(p->nft, nfproto(v->family), v->table, "");
+	cni_nft_chain_new(p->nft, nfproto(v->family), v->table, v->chain);
 	v->fresh = v->made = p->any = true;
 	return 0;
 }
@@ -251,9 +257,9 @@ static int put_rule(struct plan *p, struct view *v, enum cni_ipt_what what,
 	k->handle = 0;
 	encoded = cni_ipt_nft_encode(v->family, v->table, v->chain, rule);
 	if (what == CNI_IPT_OP_INSERT)
-		cni_nft_rule_insert_take(&p->nft, encoded);
+		cni_nft_rule_insert_take(p->nft, encoded);
 	else
-		cni_nft_rule_append_take(&p->nft, encoded);
+		cni_nft_rule_append_take(p->nft, encoded);
 	p->any = true;
 	return 0;
 }
@@ -268,7 +274,7 @@ static bool delete_known(struct plan *p, struct view *v, const struct cni_ipt_op
 
 		if (!k->handle || k->gone || !cni_ipt_op_deletes(op, &k->rule))
 			continue;
-		cni_nft_rule_delete(&p->nft, nfproto(v->family), v->table, v->chain, k->handle);
+		cni_nft_rule_delete(p->nft, nfproto(v->family), v->table, v->chain, k->handle);
 		k->gone = p->any = true;
 		any = true;
 	}
@@ -282,7 +288,7 @@ static int lift(struct plan *p, struct view *v, const struct cni_ipt_rule *above
 	int r;
 
 	p->watched = true;
-	r = load(&p->nft, v);
+	r = load(p->nft, v);
 	if (r == 0 && delete_known(p, v, &old))
 		r = put_rule(p, v, CNI_IPT_OP_INSERT, above);
 	return r;
@@ -296,15 +302,15 @@ static int plan_rule(struct plan *p, struct view *v, const struct cni_ipt_op *op
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (builtin && !v->made) {
-		r = cni_nft_chain_exists(&p->nft, nfproto(v->family), v->table, v->chain);
+		r = cni_nft_chain_exists(p->nft, nfproto(v->family), v->table, v->chain);
 		if (r < 0)
 			return r;
 		v->made = r > 0;
 	}
 	/* One that is there must not be made again: after such a batch the kernel waits as after a removal. */
 	if (builtin && !v->made) {
-		cni_nft_table(&p->nft, nfproto(v->family), v->table, "");
-		cni_nft_chain(&p->nft, nfproto(v->family), v->table, v->chain, &builtin->hook, "");
+		cni_nft_table(p->nft, nfproto(v->family), v->table, "");
+		cni_nft_chain(p->nft, nfproto(v->family), v->table, v->chain, &builtin->hook, "");
 		v->made = true;
 	}
 	r = put_rule(p, v, op->what, &op->rule);
@@ -321,12 +327,12 @@ static int load_for(struct plan *p, struct view *v, const struct cni_ipt_op *op)
 		return 0;
 	if (*op->target && !v->loaded && !v->fresh) {
 		v->met = v->n;
-		r = cni_nft_near_jumps(&p->nft, nfproto(v->family), v->table, v->chain, op->target,
+		r = cni_nft_near_jumps(p->nft, nfproto(v->family), v->table, v->chain, op->target,
 				       load_rule, v);
 		if (r > 0)
 			v->jumps_to = to ? to->chain : NULL;
 	}
-	return r != 0 ? (r < 0 ? r : 0) : load(&p->nft, v);
+	return r != 0 ? (r < 0 ? r : 0) : load(p->nft, v);
 }
 
 static int plan_delete(struct plan *p, struct view *v, const struct cni_ipt_op *op)
@@ -349,14 +355,14 @@ static int plan_delete_behind(struct plan *p, struct view *v, const struct cni_i
 	int r;
 
 	p->watched = true;
-	r = cni_nft_rule_behind(&p->nft, nfproto(v->family), v->table, v->chain, op->target,
+	r = cni_nft_rule_behind(p->nft, nfproto(v->family), v->table, v->chain, op->target,
 				op->behind, &rule);
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
 	cni_ipt_nft_decode(rule, v->family, &decoded);
 	if (!cni_ipt_rule_equal(&decoded, &op->rule))
 		return -ESTALE;
-	cni_nft_rule_delete(&p->nft, nfproto(v->family), v->table, v->chain,
+	cni_nft_rule_delete(p->nft, nfproto(v->family), v->table, v->chain,
 			    nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE));
 	p->any = true;
 	return 0;
@@ -368,10 +374,10 @@ static int plan_drop(struct plan *p, struct view *v)
 
 	if (v->dropped)
 		return 0;
-	r = cni_nft_chain_exists(&p->nft, nfproto(v->family), v->table, v->chain);
+	r = cni_nft_chain_exists(p->nft, nfproto(v->family), v->table, v->chain);
 	if (r <= 0)
 		return r;
-	cni_nft_chain_delete(&p->nft, nfproto(v->family), v->table, v->chain);
+	cni_nft_chain_delete(p->nft, nfproto(v->family), v->table, v->chain);
 	v->dropped = p->any = true;
 	return 0;
 }
@@ -399,55 +405,50 @@ static int plan_op(struct plan *p, size_t i)
 	return 0;
 }
 
-/* @return 0; negative errno, with the operation that it is about in @p at */
-static int plan_and_send(struct plan *p, size_t *at)
-{
-	int r;
+/* ---- the share in a transaction ---- */
 
+static int plan(void *ctx, struct cni_nft *nft)
+{
+	struct plan *p = ctx;
+	int r = 0;
+
+	p->nft = nft;
 	forget_views(p);
-	p->any = p->watched = p->sent = false;
-	*at = 0;
-	r = cni_nft_watch(&p->nft);
+	p->any = p->watched = false;
 	for (size_t i = 0; i < p->n && r == 0; i++) {
-		*at = i;
-		p->first[i] = p->nft.seq;
+		p->at = i;
+		p->first[i] = nft->seq;
 		r = plan_op(p, i);
 	}
-	if (r < 0 || !p->any)
+	if (r < 0)
 		return r;
-	if (!p->watched)
-		cni_nft_unwatch(&p->nft);
-	p->sent = true;
-	r = cni_nft_commit(&p->nft);
-	for (*at = 0; *at + 1 < p->n && p->first[*at + 1] <= p->nft.failed;)
-		++*at;
-	return r;
+	p->at = 0;
+	return !p->any ? CNI_NFT_NOTHING : p->watched ? CNI_NFT_DECIDED : CNI_NFT_ANYWAY;
+}
+
+/* The operation that it failed at: the kernel names one of our messages, or there was no batch yet. */
+static const struct cni_ipt_op *failed_at(struct plan *p)
+{
+	if (p->nft->failed)
+		for (p->at = 0; p->at + 1 < p->n && p->first[p->at + 1] <= p->nft->failed;)
+			p->at++;
+	return &p->op[p->at];
 }
 
 /* @return whether a plan that failed so is worth a new one, though nobody is known to be in the way */
-static bool is_stale(struct plan *p, size_t at, int r, unsigned int *churn)
+static bool is_stale(void *ctx, struct cni_nft *nft, int r)
 {
-	const struct cni_ipt_op *op = &p->op[at];
+	struct plan *p = ctx;
+	const struct cni_ipt_op *op = failed_at(p);
 
-	if (r == -EBUSY && p->sent && op->what == CNI_IPT_OP_DROP) { /* a rule leads to it */
-		p->keep[at] = true;
+	if (r == -EBUSY && nft->failed && op->what == CNI_IPT_OP_DROP) { /* a rule leads to it */
+		p->keep[p->at] = true;
 		return true;
 	}
 	/* A chain came, or went, or a rule did. */
 	return ((r == -EEXIST && op->what == CNI_IPT_OP_CHAIN) ||
 		(r == -ENOENT && (cni_ipt_op_removes(op) || find_builtin(op->table, op->chain)))) &&
-	       ++*churn < CHURN_MAX;
-}
-
-static int run(struct plan *p, size_t *at)
-{
-	unsigned int churn = 0;
-	int r;
-
-	do
-		r = plan_and_send(p, at);
-	while (cni_nft_again(&p->nft, r) || (r < 0 && is_stale(p, *at, r, &churn)));
-	return cni_nft_outcome(r);
+	       ++p->churn < CHURN_MAX;
 }
 
 static bool only_removes(const struct cni_ipt_op *op, size_t n)
@@ -458,23 +459,43 @@ static bool only_removes(const struct cni_ipt_op *op, size_t n)
 	return true;
 }
 
-static int nft_commit(const struct cni_ipt_op *op, size_t n, struct cni_error *err)
+static int failed(void *ctx, int r, struct cni_error *err)
 {
-	cni_auto(plan) struct plan p = { .op = op, .n = n };
-	size_t at = 0;
-	int r;
+	const struct plan *p = ctx;
 
-	p.first = calloc(n, sizeof(*p.first));
-	p.keep = calloc(n, sizeof(*p.keep));
-	p.view = calloc(n, sizeof(*p.view));
-	if (!p.first || !p.keep || !p.view)
-		return cni_ipt_op_failed(op, -ENOMEM, err);
-	r = cni_nft_open(&p.nft);
-	if (r == 0)
-		r = run(&p, &at);
-	if (cni_nft_is_absent(r) && only_removes(op, n))
+	if (cni_nft_is_absent(r) && only_removes(p->op, p->n))
 		return 0;
-	return r < 0 ? cni_ipt_op_failed(&op[at], r, err) : 0;
+	cni_ipt_op_failed(&p->op[p->at], r, err);
+	if (p->purpose)
+		cni_error_prefix(err, "%s", p->purpose);
+	return r;
+}
+
+static const struct cni_nft_share_kind share_kind = {
+	.plan = plan,
+	.is_stale = is_stale,
+	.failed = failed,
+	.release = free_plan,
+};
+
+static int nft_join(struct cni_ipt_op *op, size_t n, const char *purpose, struct cni_nft_tx *into)
+{
+	struct plan *p = calloc(1, sizeof(*p));
+
+	if (!p) {
+		free(op);
+		return -ENOMEM;
+	}
+	p->op = op;
+	p->n = n;
+	p->purpose = purpose;
+	p->first = calloc(n, sizeof(*p->first));
+	p->keep = calloc(n, sizeof(*p->keep));
+	p->view = calloc(n, sizeof(*p->view));
+	if (p->first && p->keep && p->view)
+		return cni_nft_tx_share(into, &share_kind, p);
+	free_plan(p);
+	return -ENOMEM;
 }
 
 /* ---- looking ---- */
@@ -530,6 +551,6 @@ static bool nft_usable(void)
 const struct cni_ipt_writer cni_ipt_nft = {
 	.name = "nf_tables",
 	.usable = nft_usable,
-	.commit = nft_commit,
+	.join = nft_join,
 	.each = nft_each,
 };

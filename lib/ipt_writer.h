@@ -40,8 +40,15 @@ struct cni_ipt_writer {
 	const char *name;
 	/** @return whether the kernel has what the writer needs; may load and make table nat */
 	bool (*usable)(void);
-	/** cni_ipt_commit, of at least one operation. */
+	/** cni_ipt_commit, of at least one operation; NULL if the writer has join(). */
 	int (*commit)(const struct cni_ipt_op *op, size_t n, struct cni_error *err);
+	/**
+	 * Have at least one operation be done with a transaction of nf_tables; NULL if it can't be.
+	 * @param op       owned; is taken over, also on failure
+	 * @param purpose  as that of cni_ipt
+	 * @return 0; negative errno
+	 */
+	int (*join)(struct cni_ipt_op *op, size_t n, const char *purpose, struct cni_nft_tx *into);
 	/** cni_ipt_each. */
 	int (*each)(sa_family_t family, const char *table, const char *chain,
 		    void (*fn)(const struct cni_ipt_rule *rule, void *ctx), void *ctx,

@@ -115,9 +115,15 @@ static int list_others(const struct cni_args *args, sa_family_t family, struct c
 
 struct ours {
 	const char *ifname;
-	const struct cni_result *prev;
-	const struct cni_addr_list *keep;
+	struct cni_result prev; /* owned */
+	struct cni_addr_list keep; /* owned */
 };
+
+static inline void cni_auto_ours(struct ours *o)
+{
+	cni_auto_result(&o->prev);
+	cni_auto_addrs(&o->keep);
+}
 
 /* Whether prevResult says that the interface got the address; another one may carry it, too. */
 static bool is_named(const struct cni_result *prev, const char *ifname, const struct cni_ip *ip)
@@ -139,10 +145,10 @@ static bool is_ours(const struct cni_ipt_rule *rule, void *ctx)
 {
 	const struct ours *o = ctx;
 
-	if (rule->foreign || is_named(o->prev, o->ifname, &rule->source.prefix.ip))
+	if (rule->foreign || is_named(&o->prev, o->ifname, &rule->source.prefix.ip))
 		return true;
-	for (size_t i = 0; i < o->keep->n; i++)
-		if (cni_ip_cmp(&rule->source.prefix.ip, &o->keep->item[i].ip) == 0)
+	for (size_t i = 0; i < o->keep.n; i++)
+		if (cni_ip_cmp(&rule->source.prefix.ip, &o->keep.item[i].ip) == 0)
 			return false;
 	return true;
 }
@@ -154,26 +160,38 @@ static void ignore(const struct cni_ipt_rule *rule, void *ctx)
 }
 
 /* What leads to a chain goes, and then the chain; without the chain nothing can lead to it. */
-static int remove_from(const struct cni_args *args, const struct cni_ipt_writer *writer,
-		       sa_family_t family, const char *chain, struct cni_error *err)
+static int note_removal(struct cni_ipt *tx, const struct cni_args *args, sa_family_t family,
+			const char *chain, struct ours *ours, struct cni_error *err)
 {
-	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
-	cni_auto(addrs) struct cni_addr_list keep = { 0 };
-	cni_auto(result) struct cni_result prev = { 0 };
-	struct ours ours = { .ifname = args->ifname, .prev = &prev, .keep = &keep };
 	int r;
 
-	r = cni_ipt_each(writer, family, TABLE, chain, ignore, NULL, err);
+	r = cni_ipt_each(tx->writer, family, TABLE, chain, ignore, NULL, err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	r = list_others(args, family, &keep, err);
+	r = list_others(args, family, &ours->keep, err);
 	if (r < 0)
 		return r;
-	(void)!cni_conf_prev_result(args, &prev, NULL);
-	cni_ipt_on(&tx, family, TABLE);
-	cni_ipt_delete_jumps(&tx, POSTROUTING, chain, is_ours, &ours);
-	cni_ipt_chain_drop(&tx, chain);
-	return cni_ipt_commit(&tx, err);
+	(void)!cni_conf_prev_result(args, &ours->prev, NULL);
+	cni_ipt_on(tx, family, TABLE);
+	cni_ipt_delete_jumps(tx, POSTROUTING, chain, is_ours, ours);
+	cni_ipt_chain_drop(tx, chain);
+	return 0;
+}
+
+/* Both families in one transaction: each that removes something may be waited for on its own. */
+static int remove_from(const struct cni_args *args, const struct cni_ipt_writer *writer,
+		       const char *chain, struct cni_error *err)
+{
+	cni_auto(ours) struct ours v4 = { .ifname = args->ifname };
+	cni_auto(ours) struct ours v6 = { .ifname = args->ifname };
+	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
+	int first, r;
+
+	first = note_removal(&tx, args, AF_INET, chain, &v4, err);
+	r = note_removal(&tx, args, AF_INET6, chain, &v6, err);
+	first = first < 0 ? first : r;
+	r = cni_ipt_commit(&tx, err);
+	return first < 0 ? first : r;
 }
 
 static int ipt_del(const struct cni_args *args, struct cni_error *err)
@@ -184,12 +202,11 @@ static int ipt_del(const struct cni_args *args, struct cni_error *err)
 	first = cni_chain_name("", args->name, args->containerid, chain);
 	if (first < 0)
 		return cni_fail(err, CNI_E_INTERNAL, -first, "remove masquerade rules");
-	for (size_t w = 0; cni_ipt_writers[w]; w++)
-		for (size_t f = 0; f < CNI_ARRAY_SIZE(families); f++) {
-			int r = remove_from(args, cni_ipt_writers[w], families[f], chain, err);
+	for (size_t w = 0; cni_ipt_writers[w]; w++) {
+		int r = remove_from(args, cni_ipt_writers[w], chain, err);
 
-			first = first < 0 ? first : r;
-		}
+		first = first < 0 ? first : r;
+	}
 	return first;
 }
 

@@ -17,6 +17,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stddef.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,10 +25,10 @@
 #include <time.h>
 
 /*
- * Room for some thousand rules; pages that are not written cost nothing. Every message must leave
+ * Room for some ten thousand rules; pages that are not written cost nothing. Every message must leave
  * MESSAGE_MAX free behind it.
  */
-#define BATCH_SIZE (1 << 20)
+#define BATCH_SIZE (8 << 20)
 #define MESSAGE_MAX 4096
 #define BUFFER_SIZE (BATCH_SIZE + MESSAGE_MAX)
 /* A dump answers with at most this much at once, if we offer the room (linux/netlink.h). */
@@ -49,13 +50,14 @@ static void begin(struct cni_nft *nft, uint32_t generation)
 }
 
 /*
- * The socket of the transaction before, which waits for the next one, and is left to the end of the process:
- * closing one makes the kernel wait until no packet is at what was removed (nft_rcv_nl_event), some
+ * Socket and buffer of the transaction before, which wait for the next one, and are left to the end of the process:
+ * closing a socket makes the kernel wait until no packet is at what was removed (nft_rcv_nl_event), some
  * milliseconds; at the end that time has passed, beside what else was done.
  */
 static struct {
 	struct mnl_socket *sk;
 	uint32_t seq;
+	void *buf;
 } idle;
 
 static int open_socket(struct cni_nft *nft)
@@ -91,18 +93,37 @@ static void close_socket(struct cni_nft *nft)
 	idle.seq = nft->seq;
 }
 
-int cni_nft_open(struct cni_nft *nft)
+static int open_buffer(struct cni_nft *nft)
 {
-	void *buf;
-	int r;
+	void *buf = idle.buf;
 
-	*nft = (struct cni_nft){ .seq = (uint32_t)time(NULL) };
-	/* Zeroes, because libmnl leaves padding as it is; calloc would write them all the second time. */
-	buf = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	idle.buf = NULL;
+	/* Zeroes, because libmnl leaves padding as it is. */
+	if (!buf)
+		buf = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
 	if (buf == MAP_FAILED)
 		return -ENOMEM;
 	nft->buf = buf;
-	r = open_socket(nft);
+	return 0;
+}
+
+static void close_buffer(struct cni_nft *nft)
+{
+	if (nft->buf && idle.buf)
+		(void)munmap(nft->buf, BUFFER_SIZE);
+	else if (nft->buf)
+		idle.buf = nft->buf;
+}
+
+int cni_nft_open(struct cni_nft *nft)
+{
+	int r;
+
+	*nft = (struct cni_nft){ .seq = (uint32_t)time(NULL) };
+	r = open_buffer(nft);
+	if (r == 0)
+		r = open_socket(nft);
 	if (r < 0)
 		return r;
 	nft->batch = mnl_nlmsg_batch_start(nft->buf, BATCH_SIZE);
@@ -117,8 +138,7 @@ void cni_nft_close(struct cni_nft *nft)
 	if (nft->batch)
 		mnl_nlmsg_batch_stop(nft->batch);
 	close_socket(nft);
-	if (nft->buf)
-		(void)munmap(nft->buf, BUFFER_SIZE);
+	close_buffer(nft);
 	cni_turn_done(&nft->turn);
 	*nft = (struct cni_nft){ 0 };
 }
@@ -374,16 +394,14 @@ int cni_nft_ask(struct cni_nft *nft, struct nlmsghdr *question,
 		int (*fn)(const struct nlmsghdr *h, void *ctx), void *ctx)
 {
 	struct answer a = { .fn = fn, .ctx = ctx, .seq = nft->seq++ };
-	cni_auto(free) char *buf = malloc(ANSWER_SIZE);
+	alignas(struct nlmsghdr) char buf[ANSWER_SIZE];
 
-	if (!buf)
-		return -ENOMEM;
 	question->nlmsg_seq = a.seq;
 	if (mnl_socket_sendto(nft->sk, question, question->nlmsg_len) < 0)
 		return -errno;
 	nft->torn = true;
 	while (!a.done && a.result != -ECANCELED) {
-		ssize_t n = mnl_socket_recvfrom(nft->sk, buf, ANSWER_SIZE);
+		ssize_t n = mnl_socket_recvfrom(nft->sk, buf, sizeof(buf));
 		int left = (int)n;
 
 		if (n < 0 && errno == EINTR)

@@ -16,6 +16,7 @@
 #include "conntrack.h"
 #include "hostport.h"
 #include "hostport_claim.h"
+#include "hostport_who.h"
 #include "undo.h"
 
 #include <errno.h>
@@ -252,40 +253,44 @@ static void portmap_forget_container(const struct cni_hostport *hp)
 
 /* ---- ADD ---- */
 
-static void portmap_undo_rules(void *ctx)
+static void portmap_undo(void *ctx)
 {
 	const struct portmap_conf *c = ctx;
 	struct cni_error err = { 0 };
 
-	if (c->ops->del(c->hp.net, c->hp.containerid, c->hp.ifname, &err) < 0)
+	if (cni_hostport_remove(&c->hp, &err) < 0)
 		cni_note("undo of ADD: %s", err.msg);
 }
 
-static void portmap_undo_claim(void *ctx)
+static int portmap_commit(struct portmap_conf *c, struct cni_nft_tx *tx, struct cni_undo *undo,
+			  struct cni_error *err)
 {
-	const struct portmap_conf *c = ctx;
-	struct cni_error err = { 0 };
+	int r = cni_nft_tx_commit(tx, err);
 
-	if (cni_claim_drop(&c->hp, &err) < 0)
-		cni_note("undo of ADD: %s", err.msg);
+	/* What was there before this ADD is not undone. */
+	if (r == 0 && !c->hp.again && undo->n == 0)
+		cni_undo_push(undo, portmap_undo, c);
+	return r;
 }
 
+/* Ports and rules are one transaction, but for rules of ip_tables, which come second. */
 static int portmap_forward(struct portmap_conf *c, struct cni_error *err)
 {
-	cni_auto(fd) int busy = -1;
+	bool apart = c->ops->is_apart && c->ops->is_apart();
+	cni_auto(fd) int busy = -1; /* until the rules are there */
 	cni_auto(undo) struct cni_undo undo = { 0 };
+	cni_auto(nft_tx) struct cni_nft_tx tx = { .n = 0 };
 	int r;
 
-	r = cni_claim_take(&c->hp, c->allow_conflicts, c->ops->was_here(&c->hp), &busy, err);
-	if (r < 0)
-		return r;
-	c->hp.again = r > 0;
-	/* Before the rules are written: a writer that fails may have written a part of them. */
-	if (!c->hp.again) {
-		cni_undo_push(&undo, portmap_undo_claim, c);
-		cni_undo_push(&undo, portmap_undo_rules, c);
+	r = cni_claim_take(&c->hp, c->allow_conflicts, c->ops->was_here(&c->hp), &tx, err);
+	if (r == 0 && apart) {
+		busy = cni_who_be_busy(&c->hp);
+		r = portmap_commit(c, &tx, &undo, err);
 	}
-	r = c->ops->add(&c->hp, err);
+	if (r == 0)
+		r = c->ops->add(&c->hp, &tx, err);
+	if (r == 0)
+		r = portmap_commit(c, &tx, &undo, err);
 	if (r < 0)
 		return r;
 	r = cni_hostport_enable_localhost(&c->hp, err);
@@ -331,20 +336,15 @@ static void portmap_read_leniently(const struct cni_args *args, struct portmap_c
 static int portmap_del(const struct cni_args *args, struct cni_error *err)
 {
 	cni_auto(portmap) struct portmap_conf c = PORTMAP_CONF_INIT;
-	int result = 0, r;
+	int r;
 
 	portmap_read_leniently(args, &c);
-	for (size_t i = 0; cni_hostport_backends[i]; i++) {
-		r = cni_hostport_backends[i]->del(args->name, args->containerid, args->ifname, err);
-		result = result < 0 ? result : r;
-	}
-	r = cni_claim_drop(&c.hp, err);
-	result = result < 0 ? result : r;
+	r = cni_hostport_remove(&c.hp, err);
 	if (c.hp.mappings.n)
 		portmap_forget_flows(&c.hp, true, false);
 	else
 		portmap_forget_container(&c.hp);
-	return result;
+	return r;
 }
 
 /* ---- CHECK, GC, STATUS ---- */

@@ -160,10 +160,11 @@ END_TEST
 START_TEST(a_batch_that_overflowed_is_forgotten)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
+	const char *comment = fmt("%0200d", 0);
 
 	ck_assert_int_eq(cni_nft_open(&nft), 0);
 	for (int i = 0; i < 40000; i++)
-		cni_nft_table(&nft, NFPROTO_IPV4, "overflow", "");
+		cni_nft_table(&nft, NFPROTO_IPV4, "overflow", comment);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(cni_nft_commit(&nft), i == 0 ? -EMSGSIZE : 0);
 		cni_nft_table(&nft, NFPROTO_IPV4, "fits", "");

@@ -13,6 +13,7 @@
 #define V6 "[{\"subnet\":\"fd00::/64\"}]"
 
 static const char plain[] = NET("", V4);
+static const char both[] = NET("", V4 "," V6);
 static const char masq[] = NET(",\"ipMasq\":true", V4);
 static const char nftables[] = NET(",\"ipMasq\":true,\"ipMasqBackend\":\"nftables\"", V4);
 static const char everything[] =
@@ -78,6 +79,39 @@ START_TEST(the_count_of_messages_does_not_grow)
 }
 END_TEST
 
+/* Each commit that removes something may be waited for on its own. */
+START_TEST(nothing_is_committed_twice)
+{
+	static const struct {
+		const char *config;
+		int add, del;
+	} rows[] = {
+		{ plain, 0, 0 },
+		{ masq, 1, 1 },
+		{ nftables, 1, 1 },
+		{ everything, 2,
+		  2 }, /* the spoof check stands from before the address until after the link */
+	};
+
+	ck_assert_int_eq(look_at("ADD", rows[_i].config).commits, rows[_i].add);
+	ck_assert_int_eq(look_at("DEL", rows[_i].config).commits, rows[_i].del);
+	ck_assert_int_eq(look_at("DEL", rows[_i].config).commits, 0);
+}
+END_TEST
+
+START_TEST(firewall_commits_once)
+{
+	const char *config = with_prev(
+		"{\"cniVersion\":\"1.0.0\",\"name\":\"net1\",\"type\":\"firewall\","
+		"\"backend\":\"iptables\",\"ingressPolicy\":\"same-bridge\"}",
+		call_ok((struct call){ .command = "ADD", .netns = c1, .config = both }).out);
+
+	ck_assert_int_eq(look_at("ADD", config).commits, 1);
+	ck_assert_int_eq(look_at("DEL", config).commits, 1);
+	ck_assert_int_eq(look_at("DEL", config).commits, 0);
+}
+END_TEST
+
 /* With a result there is the bridge and a neighbour of it to look at. */
 START_TEST(del_forgets_the_neighbour_in_two_messages)
 {
@@ -137,6 +171,8 @@ int main(void)
 	tcase_add_loop_test(tc, nothing_is_executed, 0, 4);
 	tcase_add_loop_test(tc, add_dumps_no_table, 0, 4);
 	tcase_add_test(tc, the_count_of_messages_does_not_grow);
+	tcase_add_loop_test(tc, nothing_is_committed_twice, 0, 4);
+	tcase_add_test(tc, firewall_commits_once);
 	tcase_add_test(tc, del_forgets_the_neighbour_in_two_messages);
 	tcase_add_test(tc, add_sends_as_much_when_there_are_many);
 	tcase_add_test(tc, another_file_is_run_as_the_one_program);

@@ -32,14 +32,17 @@ struct seen {
 	int programs; /* started, the plugin itself among them */
 	int requests; /* netlink messages sent, those that frame a batch of nf_tables included */
 	int dumps; /* those that ask for a whole table */
+	int commits; /* batches of nf_tables */
 	const char *dump; /* the last one */
 };
 
 /* Count the messages of one sendmsg or sendto; numbers are printed raw. */
 static inline void count_messages(const char *line, struct seen *s)
 {
-	static const char mark[] = "nlmsg_flags=";
+	static const char mark[] = "nlmsg_flags=", batch[] = "nlmsg_type=0x10,";
 
+	/* NFNL_MSG_BATCH_BEGIN: the first of a batch; a link's message has the same number. */
+	s->commits += strstr(line, batch) && strstr(line, "nfgen_family=");
 	for (const char *p = strstr(line, mark); p; p = strstr(p, mark)) {
 		unsigned long flags;
 
