@@ -161,16 +161,15 @@ int cni_iface_open(struct cni_nl *sbox, const struct cni_link *link, struct cni_
 	return r < 0 ? cni_nl_fail(sbox, err, r, "failed to set \"%s\" UP", link->name) : 0;
 }
 
-int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int place,
-			const struct cni_iface_mode *mode, const struct cni_result *res,
-			struct cni_error *err)
+int cni_iface_add_addresses(struct cni_nl *sbox, const struct cni_link *link, int place,
+			    const struct cni_iface_mode *mode, const struct cni_result *res,
+			    struct cni_error *err)
 {
-	int r;
+	int r = add_addresses(sbox, link, place, res, mode->detect_duplicates, err);
 
-	r = add_addresses(sbox, link, place, res, mode->detect_duplicates, err);
-	if (r == 0 && mode->detect_duplicates && has_v6(res))
-		r = settle_addresses(sbox, link, place, res, err);
-	return r < 0 ? r : cni_routes_add(sbox, link, res, err);
+	return r == 0 && mode->detect_duplicates && has_v6(res)
+		       ? settle_addresses(sbox, link, place, res, err)
+		       : r;
 }
 
 void cni_iface_forget(struct cni_nl *host, int ifindex, const struct cni_result *res)

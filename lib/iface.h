@@ -34,19 +34,19 @@ int cni_iface_open(struct cni_nl *sbox, const struct cni_link *link,
 		   struct cni_error *err) cni_must_check;
 
 /**
- * Configure an interface by a result: addresses and routes. IPv6 addresses are usable when it returns:
- * without duplicate address detection, or after it.
+ * Give an interface a result's addresses. Those of IPv6 are usable, once it is up, when this returns: without
+ * duplicate address detection, or after it.
  *
  * @param sbox  socket in the container's namespace
- * @param link  the interface, prepared with the same @p mode and @p res, and up. To detect duplicates, what it
- *              is connected to should forward: the kernel asks once
+ * @param link  the interface, prepared with the same @p mode and @p res. To detect duplicates it has to be up, and
+ *              what it is connected to should forward: the kernel asks once. Else better down: what is up keeps the
+ *              kernel busy for a while, under the lock that all this needs
  * @param place the interface's index in the result; addresses with another one are left out
- * @param res   its routes: see cni_routes_add
  * @return 0; -EADDRINUSE for a duplicate address; other negative errno
  */
-int cni_iface_configure(struct cni_nl *sbox, const struct cni_link *link, int place,
-			const struct cni_iface_mode *mode, const struct cni_result *res,
-			struct cni_error *err) cni_must_check;
+int cni_iface_add_addresses(struct cni_nl *sbox, const struct cni_link *link, int place,
+			    const struct cni_iface_mode *mode, const struct cni_result *res,
+			    struct cni_error *err) cni_must_check;
 
 /**
  * Make the link's other nodes, bridges among them, learn where the interface's addresses are now:

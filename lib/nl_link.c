@@ -451,6 +451,16 @@ static void describe_peer(const struct cni_veth_spec *spec, const uint8_t mac[st
 	memcpy(ret->mac, mac, CNI_MAC_LEN);
 }
 
+/*
+ * As many as it uses. By default the kernel makes one for each processor there could be, and takes all but the first
+ * away again, for which it waits for RCU, at both ends.
+ */
+static void use_one_queue(struct rtnl_link *link)
+{
+	rtnl_link_set_num_tx_queues(link, 1);
+	rtnl_link_set_num_rx_queues(link, 1);
+}
+
 int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec, struct cni_link *host_end,
 		    struct cni_link *cont_end)
 {
@@ -461,6 +471,8 @@ int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec, struct 
 
 	if (!peer)
 		return -ENOMEM;
+	use_one_queue(host);
+	use_one_queue(peer);
 	rtnl_link_set_name(host, spec->host_name);
 	rtnl_link_set_group(host, spec->host_group);
 	if (spec->bridge)

@@ -1,13 +1,11 @@
 /*
  * Kernel parameters below /proc/sys/net; see sysctl.h.
  *
- * They are opened in an instance of proc of our own, which is mounted nowhere: an interface name or a
- * planted mount cannot lead a write elsewhere (the runc CVE-2025-52881 class), and it costs the same
- * however many containers there are. In the host's /proc the kernel keeps what is called `ipv4` or `ipv6`
- * in each network namespace in one chain of its cache of names, and goes through it for every file:
- * some microseconds for a lonely container, 0.2 ms beside 300. Where no own instance can be had (before
- * Linux 5.2, in some user namespaces), and where /proc/sys was made read-only, which is somebody's wish, it is
- * /proc after all. Everything is opened without following symbolic links and without crossing mounts.
+ * Everything is opened without following symbolic links and without crossing mounts, so an interface name or a planted
+ * mount cannot lead a write elsewhere (the runc CVE-2025-52881 class). The kernel keeps what is called `ipv4` or `ipv6` in
+ * each network namespace in one chain of its cache of names, and goes through it each time, 75 ns for each namespace; so a
+ * directory is opened once for all that is asked of it. (An instance of proc of our own has no such chain, but costs 0.2
+ * ms, most of it waiting for RCU when it goes.)
  */
 #include "sysctl.h"
 #include "buf.h"
@@ -16,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,6 +31,12 @@
  */
 #define SHORT_VALUE 4096
 #define LONG_VALUE (64u << 10)
+
+/* Where parameters are opened, in one namespace: most of them are in one directory. */
+struct place {
+	char path[CNI_SYSCTL_PATH_LEN]; /* of dir, below the tree; "" = none yet */
+	int tree, dir; /* tree borrowed, dir owned; negative errno: can't be opened */
+};
 
 struct job {
 	struct cni_sysctl *set;
@@ -55,10 +58,51 @@ static int open_below(int dir, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-static int read_value(int dir, const char *path, size_t room, char **ret)
+/* The tree, opened once in a process, and borrowed; negative errno. */
+static int tree(void)
+{
+	static int dir = -1;
+	struct statfs fs;
+
+	if (dir >= 0)
+		return dir;
+	dir = open(TREE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
+	if (fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
+		return dir;
+	(void)close(dir);
+	dir = -1;
+	return -ENXIO;
+}
+
+static inline void cni_auto_place(struct place *place)
+{
+	if (*place->path && place->dir >= 0)
+		(void)close(place->dir);
+	place->path[0] = '\0';
+}
+
+/* @return descriptor of a parameter, owned; negative errno */
+static int open_parameter(struct place *place, const char *path, int flags)
+{
+	const char *leaf = strrchr(path, '/');
+	size_t len = leaf ? (size_t)(leaf - path) : 0;
+
+	if (place->tree < 0 || len == 0)
+		return place->tree < 0 ? place->tree : open_below(place->tree, path, flags);
+	if (strncmp(place->path, path, len) != 0 || place->path[len]) {
+		cni_auto_place(place);
+		snprintf(place->path, sizeof(place->path), "%.*s", (int)len, path);
+		place->dir = open_below(place->tree, place->path, O_PATH | O_DIRECTORY);
+	}
+	return place->dir < 0 ? place->dir : open_below(place->dir, leaf + 1, flags);
+}
+
+static int read_value(struct place *place, const char *path, size_t room, char **ret)
 {
 	cni_auto(buf) struct cni_buf buf = { 0 };
-	cni_auto(fd) int fd = open_below(dir, path, O_RDONLY);
+	cni_auto(fd) int fd = open_parameter(place, path, O_RDONLY);
 	int r;
 
 	if (fd < 0)
@@ -74,9 +118,9 @@ static int read_value(int dir, const char *path, size_t room, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int write_value(int dir, const char *path, const char *value)
+static int write_value(struct place *place, const char *path, const char *value)
 {
-	cni_auto(fd) int fd = open_below(dir, path, O_WRONLY);
+	cni_auto(fd) int fd = open_parameter(place, path, O_WRONLY);
 	size_t len = strlen(value);
 	ssize_t n;
 
@@ -86,92 +130,50 @@ static int write_value(int dir, const char *path, const char *value)
 	return n < 0 ? -errno : n == (ssize_t)len ? 0 : -EIO;
 }
 
-static int apply(int dir, struct cni_sysctl *s)
+static int apply(struct place *place, struct cni_sysctl *s)
 {
 	if (s->if_differs) {
 		cni_auto(free) char *now = NULL;
-		int r = read_value(dir, s->path, SHORT_VALUE, &now);
+		int r = read_value(place, s->path, SHORT_VALUE, &now);
 
 		if (r < 0 || strcmp(now, s->value) == 0)
 			return r;
 	}
-	return write_value(dir, s->path, s->value);
-}
-
-/* @return the directory of parameters in an instance of proc of our own, detached; negative errno */
-static int open_own_tree(void)
-{
-	cni_auto(fd) int fs = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC);
-	cni_auto(fd) int mount = -1;
-	int dir;
-
-	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return -errno;
-	mount = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
-	if (mount < 0)
-		return -errno;
-	dir = openat(mount, "sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return dir < 0 ? -errno : dir;
-}
-
-static int open_tree(void)
-{
-	cni_auto(fd) int dir = open(TREE, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct statfs fs = { 0 };
-	int own, hosts;
-
-	if (dir >= 0 && (fstatfs(dir, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC))
-		return -ENXIO;
-	own = dir >= 0 && (fs.f_flags & ST_RDONLY) ? -EROFS : open_own_tree();
-	if (own >= 0 || dir < 0)
-		return own;
-	hosts = dir;
-	dir = -1;
-	return hosts;
-}
-
-/* The tree, opened once in a process, and borrowed; negative errno. */
-static int tree(void)
-{
-	static int dir = -1;
-
-	if (dir < 0)
-		dir = open_tree();
-	return dir;
+	return write_value(place, s->path, s->value);
 }
 
 static int apply_all(void *ctx)
 {
-	int dir = tree();
+	cni_auto(place) struct place place = { .tree = tree() };
 	struct job *job = ctx;
 
 	for (size_t i = 0; i < job->n; i++)
-		job->set[i].result = dir < 0 ? dir : apply(dir, &job->set[i]);
+		job->set[i].result = apply(&place, &job->set[i]);
 	return 0;
 }
 
 /* What is there to be written only, as ipv4/route/flush, has no value to be read. */
-static int read_if_readable(int dir, struct cni_sysctl *s)
+static int read_if_readable(struct place *place, struct cni_sysctl *s)
 {
-	int r = read_value(dir, s->path, LONG_VALUE, &s->was);
+	int r = read_value(place, s->path, LONG_VALUE, &s->was);
 
 	return r == -EACCES || r == -EPERM ? 0 : r;
 }
 
 static int read_all(void *ctx)
 {
-	int dir = tree();
+	cni_auto(place) struct place place = { .tree = tree() };
 	struct job *job = ctx;
 
 	for (size_t i = 0; i < job->n; i++)
-		job->set[i].result = dir < 0 ? dir : read_if_readable(dir, &job->set[i]);
+		job->set[i].result = read_if_readable(&place, &job->set[i]);
 	return 0;
 }
 
-static void put_back(int dir, struct cni_sysctl *set, size_t n)
+static void put_back(struct place *place, struct cni_sysctl *set, size_t n)
 {
 	while (n-- > 0) {
-		int r = set[n].was ? write_value(dir, set[n].path, set[n].was) : 0;
+		int r = set[n].was ? write_value(place, set[n].path, set[n].was) : 0;
 
 		if (r < 0)
 			cni_note("undo of ADD: write %s/%s: %s", TREE, set[n].path,
@@ -181,15 +183,15 @@ static void put_back(int dir, struct cni_sysctl *set, size_t n)
 
 static int put_back_all(void *ctx)
 {
-	int dir = tree();
+	cni_auto(place) struct place place = { .tree = tree() };
 	struct job *job = ctx;
 
-	put_back(dir, job->set, dir < 0 ? 0 : job->n);
+	put_back(&place, job->set, place.tree < 0 ? 0 : job->n);
 	return 0;
 }
 
 /* Which part of a path is the first that is not there, and what that may mean. */
-static void explain_missing(int dir, const char *path, struct cni_error *err)
+static void explain_missing(int tree_dir, const char *path, struct cni_error *err)
 {
 	char part[CNI_SYSCTL_PATH_LEN];
 
@@ -197,7 +199,7 @@ static void explain_missing(int dir, const char *path, struct cni_error *err)
 		cni_auto(fd) int fd = -1;
 
 		snprintf(part, sizeof(part), "%.*s", (int)n, path);
-		fd = open_below(dir, part, O_PATH);
+		fd = open_below(tree_dir, part, O_PATH);
 		if (fd < 0 || !path[n])
 			break;
 	}
@@ -209,11 +211,12 @@ static void explain_missing(int dir, const char *path, struct cni_error *err)
 			: "");
 }
 
-static int fail(int dir, const struct cni_sysctl *s, const char *what, int r, struct cni_error *err)
+static int fail(int tree_dir, const struct cni_sysctl *s, const char *what, int r,
+		struct cni_error *err)
 {
 	r = cni_fail(err, CNI_E_INTERNAL, -r, "%s %s/%s", what, TREE, s->path);
 	if (r == -ENOENT || r == -ENOTDIR)
-		explain_missing(dir, s->path, err);
+		explain_missing(tree_dir, s->path, err);
 	else if (r == -EACCES || r == -EPERM)
 		cni_error_detail(
 			err, "the kernel lets nobody set it in a container's network namespace");
@@ -231,25 +234,26 @@ static bool is_well_as_it_is(const struct cni_sysctl *s, int r)
 
 static int exchange_all(void *ctx)
 {
-	int dir = tree();
+	cni_auto(place) struct place place = { .tree = tree() };
 	struct job *job = ctx;
 	struct cni_sysctl *set = job->set;
 
-	if (dir < 0)
-		return cni_fail(job->err, CNI_E_INTERNAL, -dir, "open %s", TREE);
+	if (place.tree < 0)
+		return cni_fail(job->err, CNI_E_INTERNAL, -place.tree, "open %s", TREE);
 	for (size_t i = 0; i < job->n; i++) {
-		int r = read_if_readable(dir, &set[i]);
+		int r = read_if_readable(&place, &set[i]);
 
 		if (r < 0)
-			return fail(dir, &set[i], r == -ENOENT ? "open" : "read", r, job->err);
+			return fail(place.tree, &set[i], r == -ENOENT ? "open" : "read", r,
+				    job->err);
 	}
 	for (size_t i = 0; i < job->n; i++) {
-		int r = write_value(dir, set[i].path, set[i].value);
+		int r = write_value(&place, set[i].path, set[i].value);
 
 		if (r < 0 && !is_well_as_it_is(&set[i], r)) {
-			put_back(dir, set, i);
-			return fail(dir, &set[i], r == -EACCES || r == -EROFS ? "open" : "write", r,
-				    job->err);
+			put_back(&place, set, i);
+			return fail(place.tree, &set[i],
+				    r == -EACCES || r == -EROFS ? "open" : "write", r, job->err);
 		}
 	}
 	return 0;

@@ -11,6 +11,7 @@
 #include "mtu.h"
 #include "netns.h"
 #include "port.h"
+#include "routes.h"
 #include "spoof.h"
 #include "sysctl.h"
 #include "vlan_gateway.h"
@@ -297,12 +298,23 @@ static int bridge_ensure_gateway(const struct bridge_conf *c, struct cni_gateway
 	return r < 0 ? r : cni_gateway_ensure(gw, res, err);
 }
 
-/* Layer 3: addresses of IPAM, in the container and on the bridge. */
+static int bridge_open(struct cni_ends *e, struct cni_port *port, struct cni_error *err)
+{
+	int r = cni_port_open(port, err);
+
+	return r < 0 ? r : cni_iface_open(&e->sbox, &port->cont_end, err);
+}
+
+/*
+ * Layer 3: addresses of IPAM, in the container and on the bridge. Up is the last but the routes, which need it;
+ * but the kernel asks once who else has an address, and a port that does not forward yet loses the question.
+ */
 static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 				const struct bridge_conf *c, struct cni_gateway *gw,
 				struct cni_port *port, struct cni_undo *undo,
 				struct cni_result *res, struct cni_error *err)
 {
+	bool up_first = c->mode.detect_duplicates;
 	int r;
 
 	r = cni_ipam_add(args, undo, res, err);
@@ -312,22 +324,22 @@ static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 	if (r < 0)
 		return r;
 	r = cni_iface_prepare(&e->sbox, &port->cont_end, &c->mode, res, err);
-	if (r == 0)
-		r = cni_port_open(port, err);
-	if (r == 0)
-		r = cni_iface_open(&e->sbox, &port->cont_end, err);
-	/* In time for the kernel's one question: a port that does not forward yet loses it. */
-	if (r == 0 && c->mode.detect_duplicates)
+	if (r == 0 && up_first)
+		r = bridge_open(e, port, err);
+	if (r == 0 && up_first)
 		r = cni_port_wait(port, err);
 	if (r < 0)
 		return r;
-	r = cni_iface_configure(&e->sbox, &port->cont_end, RESULT_CONTAINER, &c->mode, res, err);
+	r = cni_iface_add_addresses(&e->sbox, &port->cont_end, RESULT_CONTAINER, &c->mode, res,
+				    err);
 	if (r < 0)
 		return r;
 	r = c->is_gw ? bridge_ensure_gateway(c, gw, res, err) : 0;
-	if (r < 0)
-		return r;
-	return c->ip_masq ? bridge_masquerade(args, c, res, undo, err) : 0;
+	if (r == 0 && c->ip_masq)
+		r = bridge_masquerade(args, c, res, undo, err);
+	if (r == 0 && !up_first)
+		r = bridge_open(e, port, err);
+	return r < 0 ? r : cni_routes_add(&e->sbox, &port->cont_end, res, err);
 }
 
 /* Not before the port forwards: what is announced earlier is lost. */

@@ -130,7 +130,8 @@ static const char dump_links[] =
 static const char plain_links[] =
 	"sed -E \""
 	"s/^[0-9]+: //; s/@if[0-9]+/@peer/; s/ link-netns(id)? [^ ]+//; s/ iif [^ ]+//; "
-	"s/veth[0-9a-f]{8}/<veth>/g; /^<veth>/s/addrgenmode [a-z0-9]+//; "
+	"s/veth[0-9a-f]{8}/<veth>/g; /^<veth>/s/addrgenmode [a-z0-9]+//; s/num[tr]xqueues "
+	"[0-9]+//g; "
 	"/ether " ASKED_MAC "/!s/ether ([0-9a-f]{2}:){5}[0-9a-f]{2}/ether <mac>/; "
 	"s/8000\\.[0-9a-f:]+/<bridge id>/g; s/fe80::[0-9a-f:]+/<link-local>/g; "
 	"/^eth0\\/addr_assign_type/d; " /* chosen by ADD, docs/compat.md */
