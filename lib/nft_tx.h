@@ -10,6 +10,7 @@
 
 #include "error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,6 +56,7 @@ struct cni_nft_tx {
 		uint32_t first; /**< number of its first message in the last try */
 	} share[CNI_NFT_SHARES];
 	size_t n;
+	bool unsure; /**< the commit failed, but not by the kernel's word: all may have happened */
 };
 
 /** Forget the shares; what was not committed never happens. */

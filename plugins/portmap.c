@@ -268,7 +268,7 @@ static int portmap_commit(struct portmap_conf *c, struct cni_nft_tx *tx, struct 
 	int r = cni_nft_tx_commit(tx, err);
 
 	/* What was there before this ADD is not undone. */
-	if (r == 0 && !c->hp.again && undo->n == 0)
+	if ((r == 0 || tx->unsure) && !c->hp.again && undo->n == 0)
 		cni_undo_push(undo, portmap_undo, c);
 	return r;
 }
