@@ -3,7 +3,6 @@
  */
 #include "sha512.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define BLOCK 128
@@ -43,9 +42,11 @@ static uint64_t rotr(uint64_t x, unsigned int n)
 	return x >> n | x << (64 - n);
 }
 
-static void block(uint64_t h[static 8], const uint8_t m[static BLOCK])
+static void block(uint64_t hash[static 8], const uint8_t m[static BLOCK])
 {
-	uint64_t w[80], v[8];
+	uint64_t a = hash[0], b = hash[1], c = hash[2], d = hash[3];
+	uint64_t e = hash[4], f = hash[5], g = hash[6], h = hash[7];
+	uint64_t w[80];
 
 	for (int t = 0; t < 16; t++) {
 		w[t] = 0;
@@ -58,20 +59,29 @@ static void block(uint64_t h[static 8], const uint8_t m[static BLOCK])
 
 		w[t] = w[t - 16] + s0 + w[t - 7] + s1;
 	}
-	memcpy(v, h, sizeof(v));
 	for (int t = 0; t < 80; t++) {
-		uint64_t e = v[4], a = v[0];
-		uint64_t t1 = v[7] + (rotr(e, 14) ^ rotr(e, 18) ^ rotr(e, 41)) +
-			      ((e & v[5]) ^ (~e & v[6])) + K[t] + w[t];
-		uint64_t t2 = (rotr(a, 28) ^ rotr(a, 34) ^ rotr(a, 39)) +
-			      ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
+		uint64_t t1 = h + (rotr(e, 14) ^ rotr(e, 18) ^ rotr(e, 41)) + ((e & f) ^ (~e & g)) +
+			      K[t] + w[t];
+		uint64_t t2 =
+			(rotr(a, 28) ^ rotr(a, 34) ^ rotr(a, 39)) + ((a & b) ^ (a & c) ^ (b & c));
 
-		memmove(v + 1, v, 7 * sizeof(v[0]));
-		v[4] += t1;
-		v[0] = t1 + t2;
+		h = g;
+		g = f;
+		f = e;
+		e = d + t1;
+		d = c;
+		c = b;
+		b = a;
+		a = t1 + t2;
 	}
-	for (int i = 0; i < 8; i++)
-		h[i] += v[i];
+	hash[0] += a;
+	hash[1] += b;
+	hash[2] += c;
+	hash[3] += d;
+	hash[4] += e;
+	hash[5] += f;
+	hash[6] += g;
+	hash[7] += h;
 }
 
 void cni_sha512_hex(const void *data, size_t len, char ret[static CNI_SHA512_HEXLEN])
@@ -93,6 +103,7 @@ void cni_sha512_hex(const void *data, size_t len, char ret[static CNI_SHA512_HEX
 		last[padded - 1 - i] = (uint8_t)((uint64_t)len * 8 >> 8 * i);
 	for (size_t i = 0; i < padded; i += BLOCK)
 		block(h, last + i);
-	for (size_t i = 0; i < 8; i++)
-		snprintf(ret + i * 16, 17, "%016llx", (unsigned long long)h[i]);
+	for (size_t i = 0; i < CNI_SHA512_HEXLEN - 1; i++)
+		ret[i] = "0123456789abcdef"[h[i / 16] >> (60 - i % 16 * 4) & 15];
+	ret[CNI_SHA512_HEXLEN - 1] = '\0';
 }

@@ -26,7 +26,7 @@ bool cni_vlan_set_next(const struct cni_vlan_set *set, struct cni_vlan_run *run)
 	unsigned int id = run->last + 1;
 
 	while (id <= CNI_VLAN_LAST && !cni_vlan_set_has(set, id))
-		id++;
+		id += set->word[id / 64] >> id % 64 ? 1 : 64 - id % 64;
 	if (id > CNI_VLAN_LAST)
 		return false;
 	run->first = id;
