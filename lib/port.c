@@ -73,6 +73,8 @@ int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_v
 		return r;
 	}
 	cni_undo_push(undo, undo_create, ret);
+	/* The container's has the lowest id that was free: so many others the host has links to. */
+	cni_sysctl_namespaces(ret->host_end.peer_nsid);
 	cni_sysctl_ignore_advertisements(ret->host_name); /* in time: the link is down */
 	return 0;
 }

@@ -313,8 +313,9 @@ static void open_standard_streams(void)
 
 int cni_serve(const struct cni_plugin *plugin, const struct cni_plugin *const *siblings)
 {
-	struct cni_args args = { .plugin = plugin, .siblings = siblings };
-	cni_auto(buf) struct cni_buf in = { 0 };
+	/* The configuration is left to the end of the process, which is near, and takes it away in one go. */
+	static struct cni_args args;
+	static struct cni_buf in;
 	const char *command = getenv("CNI_COMMAND");
 	struct cni_error err = { 0 };
 	cni_auto(fd) int out = -1;
@@ -323,6 +324,7 @@ int cni_serve(const struct cni_plugin *plugin, const struct cni_plugin *const *s
 
 	if (!command || !*command)
 		return print_usage(plugin);
+	args = (struct cni_args){ .plugin = plugin, .siblings = siblings };
 	/* Else jansson would open /dev/urandom, which may not be there, and count on the clock. */
 	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed))
 		json_object_seed(seed);
@@ -338,6 +340,5 @@ int cni_serve(const struct cni_plugin *plugin, const struct cni_plugin *const *s
 			cni_fail(&err, CNI_E_INTERNAL, -r, "%s", command);
 		r = print_error(out, &args, &err);
 	}
-	json_decref(args.conf);
 	return r;
 }

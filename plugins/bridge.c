@@ -17,6 +17,7 @@
 #include "vlan_gateway.h"
 
 #include <errno.h>
+#include <linux/if.h>
 #include <string.h>
 
 /* Places in the result's list of interfaces; a VLAN's gateway comes last. */
@@ -247,13 +248,17 @@ static int bridge_masquerade(const struct cni_args *args, const struct bridge_co
 	return cni_masq_add(args, &c->masq, res, err);
 }
 
-/* The interfaces of the result. A bridge that is not of our making may have changed its MAC. */
-static int bridge_list_ifaces(const struct cni_args *args, struct cni_link *br, bool made,
+/*
+ * The interfaces of the result. A bridge that is not of our making may have changed its MAC. One whose first port this
+ * is can send when the kernel's link watcher has seen it: who asks for the link need not wait for that.
+ */
+static int bridge_list_ifaces(const struct cni_args *args, struct cni_link *br,
 			      const struct cni_port *port, const struct cni_gateway *gw,
 			      struct cni_result *res, struct cni_error *err)
 {
 	char mac[CNI_MAC_STRLEN];
-	int r = made ? 0 : cni_link_get_mac(port->host, br->name, br->mac);
+	int r = br->operstate == IF_OPER_UP ? cni_link_get_mac(port->host, br->name, br->mac)
+					    : cni_link_get_index(port->host, br->index, br);
 
 	if (r < 0)
 		return cni_nl_fail(port->host, err, r, "failed to lookup bridge");
@@ -409,7 +414,7 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	if (r == 0 && layer3)
 		bridge_announce(&e, &gw, &port, res);
 	if (r == 0)
-		r = bridge_list_ifaces(args, &br, made, &port, &gw, res, err);
+		r = bridge_list_ifaces(args, &br, &port, &gw, res, err);
 	if (r == 0)
 		r = cni_conf_apply_dns(args, res, err);
 	if (r == 0)
