@@ -2,6 +2,7 @@
  * Copies of files; see copy.h.
  */
 #include "copy.h"
+#include "files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -156,7 +157,7 @@ bool cni_file_is_same(int a_dir, const char *a, int b_dir, const char *b)
 	if (fstatat(a_dir, a, &p, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    fstatat(b_dir, b, &q, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
-	if (p.st_dev == q.st_dev && p.st_ino == q.st_ino)
+	if (cni_stat_same(&p, &q))
 		return true;
 	if (S_ISLNK(p.st_mode) && S_ISLNK(q.st_mode))
 		return same_link(a_dir, a, b_dir, b);

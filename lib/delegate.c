@@ -4,6 +4,7 @@
 #include "delegate.h"
 #include "conf.h"
 #include "exec.h"
+#include "files.h"
 #include "names.h"
 
 #include <errno.h>
@@ -67,8 +68,7 @@ static const struct cni_plugin *sibling(const struct cni_args *args, const char 
 {
 	struct stat self;
 
-	if (stat("/proc/self/exe", &self) < 0 || self.st_dev != st->st_dev ||
-	    self.st_ino != st->st_ino)
+	if (stat("/proc/self/exe", &self) < 0 || !cni_stat_same(&self, st))
 		return NULL;
 	for (const struct cni_plugin *const *p = args->siblings; p && *p; p++)
 		if (strcmp((*p)->name, type) == 0)

@@ -6,7 +6,14 @@
 
 #include "buf.h"
 
-#include <sys/types.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/** @return whether both are of one file, by whatever names */
+static inline bool cni_stat_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 
 /**
  * Make a directory, and those above it that are missing.

@@ -2,6 +2,7 @@
  * Network namespaces; see netns.h.
  */
 #include "netns.h"
+#include "files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,8 +48,7 @@ bool cni_netns_same(const char *a, const char *b)
 {
 	struct stat x, y;
 
-	return strcmp(a, b) == 0 || (stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
-				     x.st_ino == y.st_ino);
+	return strcmp(a, b) == 0 || (stat(a, &x) == 0 && stat(b, &y) == 0 && cni_stat_same(&x, &y));
 }
 
 /* The process's own namespace, opened once, and borrowed; negative errno. */
@@ -66,7 +66,7 @@ bool cni_netns_is_own(const char *path)
 	struct stat own, other;
 
 	return *path && stat(path, &other) == 0 && fstat(own_netns(), &own) == 0 &&
-	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+	       cni_stat_same(&own, &other);
 }
 
 int cni_netns_call(int fd, int (*fn)(void *ctx), void *ctx, struct cni_error *err)
