@@ -9,8 +9,7 @@
 void cni_nft_tx_done(struct cni_nft_tx *tx)
 {
 	for (size_t i = 0; i < tx->n; i++)
-		if (tx->share[i].kind->release)
-			tx->share[i].kind->release(tx->share[i].ctx);
+		tx->share[i].kind->release(tx->share[i].ctx);
 	tx->n = 0;
 }
 
@@ -19,8 +18,7 @@ int cni_nft_tx_share(struct cni_nft_tx *tx, const struct cni_nft_share_kind *kin
 	if (!ctx)
 		return -ENOMEM;
 	if (tx->n == CNI_NFT_SHARES) {
-		if (kind->release)
-			kind->release(ctx);
+		kind->release(ctx);
 		return -ENOSPC;
 	}
 	tx->share[tx->n++] = (struct cni_nft_share){ .kind = kind, .ctx = ctx };
@@ -71,8 +69,7 @@ static bool is_stale(const struct cni_nft_share *s, struct cni_nft *nft, int r)
 
 static void leave_out(struct cni_nft_tx *tx, struct cni_nft_share *s)
 {
-	if (s->kind->release)
-		s->kind->release(s->ctx);
+	s->kind->release(s->ctx);
 	for (tx->n--; s < &tx->share[tx->n]; s++)
 		s[0] = s[1];
 }

@@ -41,7 +41,7 @@ struct cni_nft_share_kind {
 	 * @return what the transaction's owner gets; 0 = nothing had to be done: the others go on without
 	 */
 	int (*failed)(void *ctx, int r, struct cni_error *err);
-	/** Release what was given with the share. NULL = it is borrowed */
+	/** Release what was given with the share. */
 	void (*release)(void *ctx);
 };
 
@@ -69,7 +69,7 @@ static inline void cni_auto_nft_tx(struct cni_nft_tx *tx)
 
 /**
  * Add a share.
- * @param ctx  is taken over if the kind has a release(), also on failure; NULL is -ENOMEM
+ * @param ctx  is taken over, also on failure; NULL is -ENOMEM
  * @return 0; -ENOMEM; -ENOSPC beyond CNI_NFT_SHARES
  */
 int cni_nft_tx_share(struct cni_nft_tx *tx, const struct cni_nft_share_kind *kind,
