@@ -9,7 +9,7 @@
 #include "error.h"
 #include "ip.h"
 
-/** Which flows to forget. */
+/** Which flows to forget: with a port, or those that a container answers. */
 struct cni_flows {
 	uint8_t protocol; /**< IPPROTO_* */
 	struct cni_ip
@@ -22,13 +22,17 @@ struct cni_flows {
 };
 
 /**
- * Forget flows, in the caller's namespace. The kernel picks those of the protocol and port, so that no
- * table is sent; each is looked at before it is deleted.
+ * Forget flows, in the namespace of the process's socket to nf_tables (nft.h). The kernel picks those of a
+ * protocol, and of a port or of who answers, so that no table is sent; each is looked at before it is deleted.
+ * Flows that are asked for together cost one walk of the kernel over its table, or few; none if it is empty.
  *
+ * @param flows  kinds of flows; their order changes
+ * @param n      how many
+ * @param err    what failed first; the others were forgotten nevertheless
  * @return 0, also if the kernel has no connection tracking, or there is nothing to forget; -EAGAIN if
  *         some were left after 3 seconds; other negative errno
  * @see linux/netfilter/nfnetlink_conntrack.h
  */
-int cni_conntrack_forget(const struct cni_flows *flows) cni_must_check;
+int cni_conntrack_forget(struct cni_flows *flows, size_t n, struct cni_error *err) cni_must_check;
 
 #endif

@@ -50,7 +50,10 @@ struct cni_hostport_ops {
 	 * @param hp  must live until the commit
 	 */
 	int (*add)(const struct cni_hostport *hp, struct cni_nft_tx *tx, struct cni_error *err);
-	/** Remove the attachment's rules, in nf_tables when @p tx is committed, else at once; none is fine. */
+	/**
+	 * Remove the attachment's rules, in nf_tables when @p tx is committed, else at once; none is fine.
+	 * @return 1 if it had some that were removed at once; 0; negative errno
+	 */
 	int (*del)(const struct cni_hostport *hp, struct cni_nft_tx *tx, struct cni_error *err);
 	/** Fail, saying what is missing, unless the rules are all there. */
 	int (*check)(const struct cni_hostport *hp, struct cni_error *err);
@@ -84,9 +87,21 @@ const struct cni_hostport_ops *cni_hostport_default(void);
  * if that fails is each removed on its own.
  *
  * @param hp  says who it is; its list of ports, if it is known, and its addresses save looking for them
- * @return 0, also if there is nothing to remove; negative errno
+ * @return 1 if there was something to remove; 0 if there was nothing; negative errno
  */
 int cni_hostport_remove(const struct cni_hostport *hp, struct cni_error *err) cni_must_check;
+
+/**
+ * Have the kernel forget flows of UDP and SCTP for which rules that came or went would count for nothing:
+ * they go on as they began. All ports cost one walk over its table, or few; none without such ports.
+ *
+ * @param gone    true: flows that were translated to the container, without a list of ports those of any
+ *                port; false: flows to its ports that do not reach it
+ * @param shared  others may have the same ports, and keep their flows
+ * @return 0; -EAGAIN if some were left after 3 seconds; other negative errno
+ */
+int cni_hostport_forget(const struct cni_hostport *hp, bool gone, bool shared,
+			struct cni_error *err) cni_must_check;
 
 /** @return whether a mapping of @p hp concerns a family that the container has an address of */
 bool cni_hostport_has(const struct cni_hostport *hp, int family);

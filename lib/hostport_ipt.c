@@ -283,20 +283,28 @@ static int chain_exists(const struct cni_ipt_writer *writer, int family, const c
 	return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 
+/* @return 1 if there was something that is removed by now; 0; negative errno */
 static int del_by(const struct cni_ipt_writer *writer, char *chain, char *old_chain,
 		  struct cni_nft_tx *with, struct cni_error *err)
 {
 	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
+	bool found = false;
+	int r;
 
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++) {
-		cni_ipt_on(&tx, cni_hostport_af(f), NAT);
+		int has = chain_exists(writer, f, chain);
+		int has_old = chain_exists(writer, f, old_chain);
+
 		/* The shared chain, which is longer, is looked into for nobody who has none there. */
-		if (chain_exists(writer, f, chain) != 0)
+		cni_ipt_on(&tx, cni_hostport_af(f), NAT);
+		if (has != 0)
 			drop_chain(&tx, DNAT, chain);
-		if (chain_exists(writer, f, old_chain) != 0)
+		if (has_old != 0)
 			drop_chain(&tx, OLD_SNAT, old_chain);
+		found |= has > 0 || has_old > 0;
 	}
-	return cni_ipt_commit_with(&tx, with, err);
+	r = cni_ipt_commit_with(&tx, with, err);
+	return r < 0 ? r : found && writer == &cni_ipt_legacy;
 }
 
 /* These names do without the interface's. */
@@ -312,7 +320,7 @@ static int del(const struct cni_hostport *hp, struct cni_nft_tx *with, struct cn
 		return cni_fail(err, CNI_E_INTERNAL, -result, "failed to name a chain");
 	for (size_t i = 0; cni_ipt_writers[i]; i++) {
 		r = del_by(cni_ipt_writers[i], chain, old_chain, with, err);
-		result = result < 0 ? result : r;
+		result = result < 0 ? result : r < 0 ? r : result | r;
 	}
 	return result;
 }

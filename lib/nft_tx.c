@@ -58,6 +58,7 @@ static int try_once(struct cni_nft_tx *tx, struct cni_nft *nft, struct cni_nft_s
 		cni_nft_unwatch(nft);
 	r = cni_nft_commit(nft);
 	tx->unsure = r < 0 && nft->torn;
+	tx->changed |= r == 0;
 	*at = refused(tx, nft);
 	return r;
 }

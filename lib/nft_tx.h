@@ -57,6 +57,7 @@ struct cni_nft_tx {
 	} share[CNI_NFT_SHARES];
 	size_t n;
 	bool unsure; /**< the commit failed, but not by the kernel's word: all may have happened */
+	bool changed; /**< something was committed */
 };
 
 /** Forget the shares; what was not committed never happens. */

@@ -13,7 +13,6 @@
  *   runtimeConfig.portMappings  list of {hostPort, containerPort, protocol, hostIP}
  */
 #include "conf.h"
-#include "conntrack.h"
 #include "hostport.h"
 #include "hostport_claim.h"
 #include "hostport_who.h"
@@ -181,74 +180,13 @@ static bool portmap_has_work(const struct portmap_conf *c)
 	       cni_hostport_has(&c->hp, CNI_HOSTPORT_V6);
 }
 
-/* ---- flows that outlive rules ---- */
-
-static void portmap_forget(const struct cni_flows *flows)
+/* The rules are there, or gone; flows that the kernel remembers go on without looking at them. */
+static void portmap_forget(const struct cni_hostport *hp, bool gone, bool shared)
 {
-	int r = cni_conntrack_forget(flows);
+	struct cni_error err = { 0 };
 
-	if (r < 0)
-		cni_note("failed to flush conntrack entries of %s port %u: %s",
-			 cni_mapping_protocol(flows->protocol), flows->port, cni_strerror(-r));
-}
-
-/* TCP says that a connection is gone; the others would go on with what the kernel remembers. */
-static bool portmap_is_remembered(uint8_t protocol)
-{
-	return protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
-}
-
-/* Whether flows of a port are none of ours: somebody else has it, or may have it by now. */
-static bool portmap_is_of_others(const struct cni_hostport *hp, const struct cni_mapping *m,
-				 int family, bool gone, bool shared)
-{
-	bool known = hp->ip[family].ip.family != AF_UNSPEC;
-
-	return (gone ? !known : shared) && cni_claim_others_have(hp, m, family);
-}
-
-/*
- * `gone`: flows to the container are to be forgotten; else those that miss it. `shared`: there may be
- * others who have the same port, and keep it.
- */
-static void portmap_forget_flows(const struct cni_hostport *hp, bool gone, bool shared)
-{
-	for (size_t i = 0; i < hp->mappings.n; i++) {
-		const struct cni_mapping *m = &hp->mappings.item[i];
-
-		if (!portmap_is_remembered(m->protocol))
-			continue;
-		for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++) {
-			struct cni_flows flows = { .protocol = m->protocol,
-						   .to = m->host_ip,
-						   .port = m->host_port,
-						   .container = hp->ip[f].ip,
-						   .answered_by_container = gone };
-
-			flows.to.family = cni_hostport_af(f);
-			if (cni_mapping_applies(m, flows.to.family) &&
-			    (gone || flows.container.family != AF_UNSPEC) &&
-			    !portmap_is_of_others(hp, m, f, gone, shared))
-				portmap_forget(&flows);
-		}
-	}
-}
-
-/* Without a list of ports: whatever was translated to the container. */
-static void portmap_forget_container(const struct cni_hostport *hp)
-{
-	static const uint8_t protocols[] = { IPPROTO_UDP, IPPROTO_SCTP };
-
-	for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++)
-		for (size_t i = 0; i < CNI_ARRAY_SIZE(protocols); i++) {
-			struct cni_flows flows = { .protocol = protocols[i],
-						   .to.family = cni_hostport_af(f),
-						   .container = hp->ip[f].ip,
-						   .answered_by_container = true };
-
-			if (flows.container.family != AF_UNSPEC)
-				portmap_forget(&flows);
-		}
+	if (cni_hostport_forget(hp, gone, shared, &err) < 0)
+		cni_note("failed to flush conntrack entries: %s", err.msg);
 }
 
 /* ---- ADD ---- */
@@ -296,7 +234,7 @@ static int portmap_forward(struct portmap_conf *c, struct cni_error *err)
 	r = cni_hostport_enable_localhost(&c->hp, err);
 	if (r < 0)
 		return r;
-	portmap_forget_flows(&c->hp, false, c->allow_conflicts);
+	portmap_forget(&c->hp, false, c->allow_conflicts);
 	cni_undo_disarm(&undo);
 	return 0;
 }
@@ -340,11 +278,9 @@ static int portmap_del(const struct cni_args *args, struct cni_error *err)
 
 	portmap_read_leniently(args, &c);
 	r = cni_hostport_remove(&c.hp, err);
-	if (c.hp.mappings.n)
-		portmap_forget_flows(&c.hp, true, false);
-	else
-		portmap_forget_container(&c.hp);
-	return r;
+	if (r != 0 || c.hp.mappings.n > 0)
+		portmap_forget(&c.hp, true, false);
+	return r < 0 ? r : 0;
 }
 
 /* ---- CHECK, GC, STATUS ---- */

@@ -33,6 +33,9 @@ struct seen {
 	int requests; /* netlink messages sent, those that frame a batch of nf_tables included */
 	int dumps; /* those that ask for a whole table */
 	int commits; /* batches of nf_tables */
+	int outlives; /* files that the kernel closes after the process */
+	int walks; /* dumps of flows: the kernel goes over all of them */
+	int walks_by_port; /* those of one port; the others get all of a protocol, or of a container */
 	const char *dump; /* the last one */
 };
 
@@ -40,9 +43,13 @@ struct seen {
 static inline void count_messages(const char *line, struct seen *s)
 {
 	static const char mark[] = "nlmsg_flags=", batch[] = "nlmsg_type=0x10,";
+	static const char flows[] = "nlmsg_type=0x1<<8|0x1, nlmsg_flags=0x301,"; /* CT_GET */
+	static const char port[] = "\\x06\\x00\\x03\\x00"; /* CTA_PROTO_DST_PORT */
 
 	/* NFNL_MSG_BATCH_BEGIN: the first of a batch; a link's message has the same number. */
 	s->commits += strstr(line, batch) && strstr(line, "nfgen_family=");
+	s->walks += strstr(line, flows) != NULL;
+	s->walks_by_port += strstr(line, flows) && strstr(line, port);
 	for (const char *p = strstr(line, mark); p; p = strstr(p, mark)) {
 		unsigned long flags;
 
@@ -64,8 +71,9 @@ static inline struct seen look(struct call c)
 	size_t size = 0;
 	FILE *f;
 
-	c.wrapper = NO_LEAK_CHECK "strace -f -X raw -v -s 65536 -o " TRACE
-				  " -e trace=execve,execveat,sendmsg,sendto,sendmmsg";
+	c.wrapper = NO_LEAK_CHECK
+		"strace -f -X raw -v -s 65536 -o " TRACE
+		" -e trace=execve,execveat,sendmsg,sendto,sendmmsg,io_uring_register";
 	call_ok(c);
 	f = fopen(TRACE, "r");
 	ck_assert_ptr_nonnull(f);
@@ -74,6 +82,7 @@ static inline struct seen look(struct call c)
 			s.programs++;
 		if (strstr(line, " send"))
 			count_messages(line, &s);
+		s.outlives += strstr(line, " io_uring_register") && strstr(line, ") = 0");
 	}
 	free(line);
 	fclose(f);
