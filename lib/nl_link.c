@@ -247,11 +247,11 @@ int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags, unsigne
 	return cni_nl_request(nl, msg, NULL, NULL);
 }
 
-/* Up, with one attribute of a family. */
-static int set_up_with(struct cni_nl *nl, int index, int family, int attr, const void *value,
-		       int len)
+/* Flags, with one attribute of a family. */
+static int set_flags_with(struct cni_nl *nl, int index, unsigned int flags, int family, int attr,
+			  const void *value, int len)
 {
-	struct ifinfomsg ifi = { .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	struct ifinfomsg ifi = { .ifi_index = index, .ifi_flags = flags, .ifi_change = flags };
 	struct nl_msg *msg = cni_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
 	struct nlattr *families = nla_nest_start(msg, IFLA_AF_SPEC);
 	struct nlattr *one = families ? nla_nest_start(msg, family) : NULL;
@@ -270,14 +270,20 @@ int cni_link_set_up_notifying(struct cni_nl *nl, int index)
 		uint32_t value;
 	} notify = { { sizeof(notify), IPV4_DEVCONF_ARP_NOTIFY }, 1 };
 
-	return set_up_with(nl, index, AF_INET, IFLA_INET_CONF, &notify, sizeof(notify));
+	return set_flags_with(nl, index, IFF_UP, AF_INET, IFLA_INET_CONF, &notify, sizeof(notify));
 }
 
+/*
+ * Two requests: IPv6 is told of a change of a link that is up, and as long as that has no carrier it goes over all
+ * routes there are, to see which of them end here.
+ */
 int cni_link_set_up_addressless(struct cni_nl *nl, int index)
 {
 	const uint8_t mode = IN6_ADDR_GEN_MODE_NONE;
+	int r = set_flags_with(nl, index, 0, AF_INET6, IFLA_INET6_ADDR_GEN_MODE, &mode,
+			       sizeof(mode));
 
-	return set_up_with(nl, index, AF_INET6, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof(mode));
+	return r < 0 ? r : cni_link_set_flags(nl, index, IFF_UP, IFF_UP);
 }
 
 int cni_link_set_master(struct cni_nl *nl, int index, int master)
