@@ -4,6 +4,7 @@
  */
 #include "nft.h"
 #include "nft_udata.h"
+#include "outlive.h"
 
 #include <arpa/inet.h>
 #include <endian.h>
@@ -50,9 +51,9 @@ static void begin(struct cni_nft *nft, uint32_t generation)
 }
 
 /*
- * Socket and buffer of the transaction before, which wait for the next one, and are left to the end of the process:
- * closing a socket makes the kernel wait until no packet is at what was removed (nft_rcv_nl_event), some
- * milliseconds; at the end that time has passed, beside what else was done.
+ * Socket and buffer of the transaction before, which wait for the next one, and are left to the end of the
+ * process: closing a socket makes the kernel wait until no packet is at what was removed (nft_rcv_nl_event),
+ * some milliseconds; at the end that time has passed, beside what else was done, or cni_nft_leave spares it.
  */
 static struct {
 	struct mnl_socket *sk;
@@ -141,6 +142,12 @@ void cni_nft_close(struct cni_nft *nft)
 	close_buffer(nft);
 	cni_turn_done(&nft->turn);
 	*nft = (struct cni_nft){ 0 };
+}
+
+void cni_nft_leave(void)
+{
+	if (idle.sk)
+		(void)cni_outlive(mnl_socket_get_fd(idle.sk));
 }
 
 struct nlmsghdr *cni_nft_message(struct cni_nft *nft, uint16_t type, uint32_t family,

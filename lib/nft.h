@@ -42,6 +42,12 @@ int cni_nft_open(struct cni_nft *nft) cni_must_check;
 /** Release everything but the socket, which the next one takes; what was not committed never happens. */
 void cni_nft_close(struct cni_nft *nft);
 
+/**
+ * Last of all, for who has no more to do and wants to be gone: let the kernel close the process's socket, behind its
+ * back. To close it is to wait until no packet is at what was removed, by anybody, just now.
+ */
+void cni_nft_leave(void);
+
 static inline void cni_auto_nft(struct cni_nft *nft)
 {
 	cni_nft_close(nft);

@@ -5,6 +5,7 @@
 #include "conf.h"
 #include "names.h"
 #include "netns.h"
+#include "nft.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -340,5 +341,7 @@ int cni_serve(const struct cni_plugin *plugin, const struct cni_plugin *const *s
 			cni_fail(&err, CNI_E_INTERNAL, -r, "%s", command);
 		r = print_error(out, &args, &err);
 	}
+	if (args.verb == CNI_DEL || args.verb == CNI_GC)
+		cni_nft_leave();
 	return r;
 }
