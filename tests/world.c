@@ -196,12 +196,23 @@ static int temporary(void)
 	return fd;
 }
 
-static int run_shell(const char *container, const char *command, const char **out)
+/* A file that is to be read from its beginning. */
+static int input_of(const char *text)
+{
+	int fd = temporary();
+	ssize_t len = (ssize_t)strlen(text);
+
+	ck_assert_int_eq(write(fd, text, (size_t)len), len);
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static int run_shell(const char *container, const char *command, int in, const char **out)
 {
 	const char *const argv[] = { "ip", "netns", "exec", container, "sh", "-c", command, NULL };
 	int fd = temporary(), status;
 
-	status = end(start(container ? argv : argv + 4, environ, STDIN_FILENO, fd, fd));
+	status = end(start(container ? argv : argv + 4, environ, in, fd, fd));
 	*out = read_file(fd);
 	close(fd);
 	return status;
@@ -210,7 +221,7 @@ static int run_shell(const char *container, const char *command, const char **ou
 static const char *shell(const char *container, const char *command)
 {
 	const char *out;
-	int status = run_shell(container, command, &out);
+	int status = run_shell(container, command, STDIN_FILENO, &out);
 	size_t len = strlen(out);
 
 	ck_assert_msg(status == 0, "`%s` exited with %d: %s", command, status, out);
@@ -241,6 +252,21 @@ const char *sh_in(const char *container, const char *format, ...)
 	return shell(container, command);
 }
 
+const char *sh_filter(const char *text, const char *format, ...)
+{
+	const char *command, *out;
+	int in = input_of(text), status;
+	va_list ap;
+
+	va_start(ap, format);
+	command = vfmt(format, ap);
+	va_end(ap);
+	status = run_shell(NULL, command, in, &out);
+	close(in);
+	ck_assert_msg(status == 0, "`%s` exited with %d: %s", command, status, out);
+	return out;
+}
+
 int sh_status(const char *format, ...)
 {
 	const char *command, *out;
@@ -249,7 +275,7 @@ int sh_status(const char *format, ...)
 	va_start(ap, format);
 	command = vfmt(format, ap);
 	va_end(ap);
-	return run_shell(NULL, command, &out);
+	return run_shell(NULL, command, STDIN_FILENO, &out);
 }
 
 int sh_status_in(const char *container, const char *format, ...)
@@ -260,7 +286,7 @@ int sh_status_in(const char *container, const char *format, ...)
 	va_start(ap, format);
 	command = vfmt(format, ap);
 	va_end(ap);
-	return run_shell(container, command, &out);
+	return run_shell(container, command, STDIN_FILENO, &out);
 }
 
 /* ---- calling plugins ---- */
@@ -327,10 +353,8 @@ struct running *call_start(struct call c)
 					wrapper ? fmt("exec %s %s", wrapper, program) : NULL,
 					NULL };
 	struct running *r = keep(calloc(1, sizeof(*r)));
-	int in = temporary();
+	int in = input_of(config);
 
-	ck_assert_int_eq(write(in, config, strlen(config)), (ssize_t)strlen(config));
-	lseek(in, 0, SEEK_SET);
 	r->out = temporary();
 	r->err = temporary();
 	r->pid = start(wrapper ? wrapped : bare, environment_of(&c, bin), in, r->out, r->err);
@@ -402,28 +426,27 @@ const char *with_prev(const char *config, const char *result)
 
 /* ---- looking at everything ---- */
 
+/*
+ * In few programs, because each costs a millisecond, and tests dump thousands of times. Each line is whole in
+ * itself, so they can be sorted; rules keep their order.
+ */
 static const char dump_namespace[] =
-	"ip -o link | sed 's/ state [A-Z]*//; s/<[^>]*>//' | sort; "
-	"ip -o -d link show type bridge | grep -o 'vlan_filtering [01]'; "
-	"ip -o addr | sed 's/ valid_lft.*//' | sort; "
-	"ip route show table all | grep -v '^local\\|^broadcast\\|^anycast\\|^multicast\\|^ff00' | "
-	"sort; "
-	"ip -6 route show table all | grep -v '^local\\|^anycast\\|^multicast\\|^ff00' | sort; "
-	"for f in ipv4/ip_forward ipv6/conf/all/forwarding; do echo $f $(cat /proc/sys/net/$f); "
-	"done; "
-	"for i in $(ls /proc/sys/net/ipv6/conf); do for k in accept_ra accept_dad disable_ipv6; do "
-	"echo $i $k $(cat /proc/sys/net/ipv6/conf/$i/$k); done; done; "
-	"{ nft list ruleset; iptables-save; ip6tables-save; } 2>/dev/null | grep -v '^#' || :";
+	"{ ip -o link; ip -o -d link show type bridge | grep -o \"vlan_filtering [01]\"; "
+	"printf \"addr\\nroute show table all\\n\" | ip -o -batch -; cd /proc/sys/net; "
+	"grep . ipv4/ip_forward ipv6/conf/all/forwarding ipv6/conf/*/accept_ra "
+	"ipv6/conf/*/accept_dad ipv6/conf/*/disable_ipv6; } | "
+	"sed -E \"s/ state [A-Z]+//; s/<[^>]*>//; s/ valid_lft.*//; "
+	"/^(local|broadcast|anycast|multicast|ff00)/d\" | sort; "
+	"{ nft list ruleset; iptables-save; ip6tables-save; } 2>/dev/null | grep -v \"^#\" || :";
 
 const char *world_dump(void)
 {
 	return sh("echo '== host'; %s; "
-		  "for c in $(ls /run/netns 2>/dev/null | sort); do echo \"== $c\"; "
-		  "ip netns exec $c sh -c \"$(cat <<'END'\n%s\nEND\n)\"; done; "
-		  "for d in %s /var/lib/cni; do find $d -type f ! -name '*.trace' ! -name "
-		  ".ccni-index 2>/dev/null | "
-		  "sort | "
-		  "while read -r f; do echo \"== $f $(stat -c %%a $f)\"; cat $f; echo; done; done",
+		  "for c in $(ls /run/netns 2>/dev/null); do echo \"== $c\"; "
+		  "ip netns exec $c sh -c '%s'; done; "
+		  "files() { find %s /var/lib/cni -type f ! -name '*.trace' ! -name .ccni-index "
+		  "\"$@\" 2>/dev/null; }; echo '== files'; files -printf '%%p %%m %%s\\n' | sort; "
+		  "files -print0 | sort -z | xargs -0r grep -a '' /dev/null || :",
 		  dump_namespace, dump_namespace, WORLD);
 }
 

@@ -35,6 +35,9 @@ const char *sh(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** The same inside a container. */
 const char *sh_in(const char *container, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/** Put a text through `sh -c`, as sh(). @return stdout, byte for byte */
+const char *sh_filter(const char *text, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /** @return the exit status of `sh -c`, output discarded */
 int sh_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int sh_status_in(const char *container, const char *format, ...)
