@@ -464,6 +464,13 @@ const char *our_plugins(void)
 	return dir ? dir : PLUGIN_DIR;
 }
 
+const char *plain_plugins(void)
+{
+	const char *dir = getenv("CNI_TEST_PLUGINS");
+
+	return dir ? dir : PLAIN_PLUGIN_DIR;
+}
+
 const char *debian_plugins(void)
 {
 	return directory_with_bridge("/usr/lib/cni");

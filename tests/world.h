@@ -93,6 +93,11 @@ const char *with_prev(const char *config, const char *result);
  */
 const char *world_dump(void);
 
+/**
+ * @return directory of our plugins built without sanitizers; of those that CNI_TEST_PLUGINS names, if it does.
+ * They start five times as fast, for calls in which a sanitizer never gets to speak.
+ */
+const char *plain_plugins(void);
 /** Directory of our plugins, and of the Go plugins (Debian's; NULL if they are not installed). */
 const char *our_plugins(void);
 const char *debian_plugins(void);
