@@ -105,11 +105,11 @@ static void assert_clean(const char *clean, const char *what, const struct point
 static void kill_each_add(int i, int first, void (*clean_up)(void))
 {
 	const char *clean = begin(i);
-	int n = list_points(on(1, "ADD"));
+	int n = list_points(by_plain(on(1, "ADD")));
 
 	call_ok(on(1, "DEL"));
 	for (int k = first; k < n; k += stride()) {
-		kill_at(on(1, "ADD"), &points[k]);
+		kill_at(by_plain(on(1, "ADD")), &points[k]);
 		clean_up();
 		assert_clean(clean, "ADD", &points[k]);
 	}
@@ -159,10 +159,10 @@ START_TEST(del_works_again_after_a_killed_del)
 	int n;
 
 	call_ok(on(1, "ADD"));
-	n = list_points(on(1, "DEL"));
+	n = list_points(by_plain(on(1, "DEL")));
 	for (int i = 0; i < n; i += stride()) {
 		call_ok(on(1, "ADD"));
-		kill_at(on(1, "DEL"), &points[i]);
+		kill_at(by_plain(on(1, "DEL")), &points[i]);
 		call_ok(on(1, "DEL"));
 		assert_clean(clean, "DEL", &points[i]);
 	}

@@ -74,8 +74,8 @@ static void kill_each_add(const struct point *points, int n, const char *clean,
 {
 	for (int i = 0; i < n; i++) {
 		if (before)
-			kill_at(on_c1("ADD"), before);
-		kill_at(on_c1("ADD"), &points[i]);
+			kill_at(by_plain(on_c1("ADD")), before);
+		kill_at(by_plain(on_c1("ADD")), &points[i]);
 		/* strace counts a write that the kernel began anew twice, and killed at an earlier one. */
 		if (is_result(&points[i]) && sh_status("grep -q ERESTART " TRACE) != 0) {
 			/* All is done, only nobody knows: as after any ADD, DEL has to come first. */
@@ -93,7 +93,7 @@ static void kill_each_add(const struct point *points, int n, const char *clean,
 START_TEST(add_works_again_after_a_killed_add)
 {
 	static struct point points[MAX_POINTS];
-	int n = changing_points(on_c1("ADD"), CALLS, points);
+	int n = changing_points(by_plain(on_c1("ADD")), CALLS, points);
 	const char *clean;
 
 	ck_assert_int_gt(n, 15);
@@ -109,16 +109,16 @@ END_TEST
 START_TEST(add_works_again_after_two_killed_adds)
 {
 	static struct point points[MAX_POINTS];
-	int n = changing_points(on_c1("ADD"), CALLS, points);
+	int n = changing_points(by_plain(on_c1("ADD")), CALLS, points);
 	struct point late = points[n - 2];
 	const char *clean;
 
 	call_ok(on_c1("DEL"));
 	clean = what_is_left();
 	forget_everything();
-	kill_at(on_c1("ADD"), &late);
+	kill_at(by_plain(on_c1("ADD")), &late);
 	ck_assert_str_eq(masqueraded("ctr1"), "2");
-	n = changing_points(on_c1("ADD"), CALLS, points);
+	n = changing_points(by_plain(on_c1("ADD")), CALLS, points);
 	call_ok(on_c1("DEL"));
 	forget_everything();
 	ck_assert_int_gt(n, 15);
@@ -129,12 +129,12 @@ END_TEST
 START_TEST(del_finishes_what_a_killed_add_began)
 {
 	static struct point points[MAX_POINTS];
-	int n = changing_points(on_c1("ADD"), CALLS, points);
+	int n = changing_points(by_plain(on_c1("ADD")), CALLS, points);
 
 	call_ok(on_c1("DEL"));
 	forget_everything();
 	for (int i = 0; i < n; i++) {
-		kill_at(on_c1("ADD"), &points[i]);
+		kill_at(by_plain(on_c1("ADD")), &points[i]);
 		call_ok(on_c1("DEL"));
 		ck_assert_str_eq(sh("ip -o link show type veth"), "");
 		ck_assert_int_ne(sh_status_in("c1", "ip link show eth0"), 0);
@@ -157,12 +157,12 @@ START_TEST(del_works_again_after_a_killed_del)
 	call_ok(on_c1("ADD"));
 	call_ok(on_c1("DEL"));
 	call_ok(on_c1("ADD"));
-	n = changing_points(on_c1("DEL"), CALLS, points);
+	n = changing_points(by_plain(on_c1("DEL")), CALLS, points);
 	ck_assert_int_ge(n, 7);
 	clean = what_is_left();
 	for (int i = 0; i < n; i++) {
 		call_ok(on_c1("ADD"));
-		kill_at(on_c1("DEL"), &points[i]);
+		kill_at(by_plain(on_c1("DEL")), &points[i]);
 		call_ok(on_c1("DEL"));
 		ck_assert_msg(!difference(clean, what_is_left()), "DEL killed at %s: left is\n%s",
 			      points[i].line, difference(clean, what_is_left()));

@@ -129,7 +129,7 @@ static const char *state_of_rest(void)
 	for (int i = 0; i < 2 * NETWORKS; i++) {
 		a.net = &networks[i / 2];
 		add_chain(&a, i % 2 ? theirs : ours);
-		sh("%s", settle_links);
+		settle_all();
 		del_chain(&a, i % 2 ? theirs : ours);
 	}
 	return live_state();

@@ -208,7 +208,11 @@ static const char *outcome(const char *bin, const char *command, const char *con
 	return fmt("exit %d\n%s\n", r.status, r.msg);
 }
 
-static void compare(const char *name, const char *config, const char *args)
+/*
+ * ADD in each version. The others, which do nothing in either, in one version each,
+ * and in another one for each @p row: all rows together have each verb in each version several times.
+ */
+static void compare(int row, const char *name, const char *config, const char *args)
 {
 	static const char *const verbs[] = { "ADD", "DEL", "GC", "STATUS" };
 
@@ -216,6 +220,8 @@ static void compare(const char *name, const char *config, const char *args)
 		for (size_t k = 0; k < ARRAY_SIZE(verbs); k++) {
 			const char *text = conf(config, versions[v]);
 
+			if (k > 0 && v != ((size_t)row + k) % ARRAY_SIZE(versions))
+				continue;
 			same_text(fmt("%s, %s of %s", name, verbs[k], versions[v]),
 				  outcome(newest_plugins(), verbs[k], text, args),
 				  outcome(our_plugins(), verbs[k], text, args));
@@ -225,9 +231,9 @@ static void compare(const char *name, const char *config, const char *args)
 START_TEST(same_as_the_newest)
 {
 	if (_i < (int)ARRAY_SIZE(rows))
-		compare(rows[_i].name, rows[_i].config, rows[_i].args);
+		compare(_i, rows[_i].name, rows[_i].config, rows[_i].args);
 	else
-		compare(narrow[_i - (int)ARRAY_SIZE(rows)].name,
+		compare(_i, narrow[_i - (int)ARRAY_SIZE(rows)].name,
 			narrow[_i - (int)ARRAY_SIZE(rows)].config, NULL);
 }
 END_TEST

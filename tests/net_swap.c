@@ -50,7 +50,7 @@ static void swap(const struct swap *s, const char *first, const char *second, co
 	container_add("c1");
 	/* The bridge, its address and the table are there to stay, and are not looked at. */
 	call_ok(swap_call(first, "ADD", 0, config));
-	sh("%s", settle_links); /* or the bridge has its link-local address now or later */
+	settle_all(); /* or the bridge has its link-local address now or later */
 	call_ok(swap_call(first, "DEL", 0, config));
 	before = swap_state();
 	r = call_ok(swap_call(first, "ADD", 1, config));

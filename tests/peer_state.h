@@ -9,9 +9,19 @@
 
 #include "world.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* A MAC that a configuration asks for begins so, and is compared as it is. */
@@ -36,15 +46,45 @@ static inline const char *conf(const char *text, const char *version)
 /* Put a text through `sed -E`. */
 static inline const char *edit(const char *text, const char *script)
 {
-	const char *path = fmt("%s.edit", world_dir());
-	FILE *f = fopen(path, "w");
-	const char *made;
+	return sh_filter(text, "sed -E '%s'", script);
+}
 
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_ge(fputs(text, f), 0);
-	ck_assert_int_eq(fclose(f), 0);
-	made = sh("sed -E '%s' %s && rm %s && echo .", script, path, path);
-	return fmt("%.*s", (int)strlen(made) - 1, made); /* the dot keeps the last newlines */
+/* ---- looking into a namespace from here ---- */
+
+/** Go into a network namespace, by its path. @return the one before, for leave() */
+static inline int enter(const char *netns)
+{
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int there = open(netns, O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(here, 0);
+	ck_assert_msg(there >= 0 && setns(there, CLONE_NEWNET) == 0, "%s: %s", netns,
+		      strerror(errno));
+	close(there);
+	return here;
+}
+
+static inline void leave(int before)
+{
+	ck_assert_int_eq(setns(before, CLONE_NEWNET), 0);
+	close(before);
+}
+
+/** @return MAC of an interface here or, if @p netns is not NULL, there; "" if there is no such interface */
+static inline const char *mac_of(const char *netns, const char *name)
+{
+	int before = enter(netns ? netns : "/proc/self/ns/net");
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq r = { 0 };
+	const unsigned char *m = (const unsigned char *)r.ifr_hwaddr.sa_data;
+	bool found;
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+	found = ioctl(fd, SIOCGIFHWADDR, &r) == 0;
+	close(fd);
+	leave(before);
+	return found ? fmt("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
+		     : "";
 }
 
 static inline const char *replaced(const char *text, const char *from, const char *to)
@@ -91,12 +131,12 @@ static inline const char *plain_reply(const struct reply *r, bool loose)
 		if (!mac || strncmp(mac, ASKED_MAC, strlen(ASKED_MAC)) == 0 ||
 		    strcmp(mac, "00:00:00:00:00:00") == 0)
 			continue;
-		now = sandbox ? sh_in(strrchr(sandbox, '/') + 1, "cat /sys/class/net/%s/address",
-				      name)
-			      : sh("cat /sys/class/net/%s/address", name);
+		now = mac_of(sandbox && *sandbox ? sandbox : NULL, name);
 		if (strcmp(mac, now) == 0)
 			text = replaced(text, mac, "<mac>");
 	}
+	if (!strstr(text, "\"veth") && !strstr(text, "\"/run/netns/"))
+		return text;
 	return edit(text, "s/\"veth[0-9a-f]{8}\"/\"<veth>\"/; "
 			  "s#\"/run/netns/[^\"]*\"#\"<netns>\"#");
 }
@@ -107,18 +147,93 @@ static inline const char *reply_text(const struct reply *r, bool loose)
 	return fmt("exit %d\n%s\n", r->status, plain_reply(r, loose));
 }
 
-/* Waits, 5 s at most, for what the kernel does on its own after a call: link-local addresses. */
-static const char settle_links[] =
-	"n=0; while [ $n -lt 500 ]; do ok=1; "
-	"for l in $(ip -o link show up | grep LOWER_UP | sed \"s/^[0-9]*: //; s/[@:].*//\"); do "
-	"[ $(cat /proc/sys/net/ipv6/conf/$l/disable_ipv6) = 1 ] || [ $l = lo ] || "
-	"ip -d link show $l | grep -q \"addrgenmode none\" || "
-	"ip -6 -o addr show dev $l scope link -tentative | grep -q fe80 || ok=0; done; "
-	"[ $ok = 1 ] && break; n=$((n+1)); sleep 0.01; done; ";
+/* ---- the state ---- */
+
+static inline bool sysctl_is(const char *link, const char *key, char value)
+{
+	FILE *f = fopen(fmt("/proc/sys/net/ipv6/conf/%s/%s", link, key), "r");
+	int c = f ? fgetc(f) : EOF;
+
+	if (f)
+		fclose(f);
+	return c == value;
+}
+
+/* Whether a link has an address of its own that may be used: neither tentative nor to come. */
+static inline bool has_link_local(const char *link)
+{
+	FILE *f = fopen("/proc/self/net/if_inet6", "r");
+	char name[IF_NAMESIZE];
+	unsigned int scope, flags;
+	bool found = false;
+
+	while (f && !found && fscanf(f, "%*s %*x %*x %x %x %15s", &scope, &flags, name) == 3)
+		found = scope == 0x20 && !(flags & 0x40) && strcmp(name, link) == 0;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* The kernel handles a changed carrier within a second; at once, if it is asked about it. */
+static inline void ask_carrier(const char *link)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ethtool_value value = { .cmd = ETHTOOL_GLINK };
+	struct ifreq r = { .ifr_data = (char *)&value };
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", link);
+	(void)ioctl(fd, SIOCETHTOOL, &r);
+	close(fd);
+}
+
+/* Whether each link here that is up and has a carrier has its link-local address, if it is to have one. */
+static inline bool settled(void)
+{
+	const unsigned int up = IFF_UP | 0x10000; /* IFF_LOWER_UP, which libc's header has not */
+	struct ifaddrs *all;
+	bool yes = true;
+
+	ck_assert_int_eq(getifaddrs(&all), 0);
+	for (const struct ifaddrs *a = all; a && yes; a = a->ifa_next) {
+		if (!a->ifa_addr || a->ifa_addr->sa_family != AF_PACKET ||
+		    (a->ifa_flags & up) != up || strcmp(a->ifa_name, "lo") == 0)
+			continue;
+		yes = sysctl_is(a->ifa_name, "disable_ipv6", '1') ||
+		      sysctl_is(a->ifa_name, "addr_gen_mode", '1') || has_link_local(a->ifa_name);
+		if (!yes)
+			ask_carrier(a->ifa_name);
+	}
+	freeifaddrs(all);
+	return yes;
+}
+
+/** Wait, 5 s at most, for what the kernel does on its own after a call: link-local addresses. */
+static inline void settle(const char *netns)
+{
+	int before = enter(netns);
+
+	for (int i = 0; i < 2500 && !settled(); i++)
+		usleep(2000);
+	leave(before);
+}
+
+/** The same here and in every container. */
+static inline void settle_all(void)
+{
+	DIR *dir = opendir("/run/netns");
+	const struct dirent *entry;
+
+	settle("/proc/self/ns/net");
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			settle(fmt("/run/netns/%s", entry->d_name));
+	if (dir)
+		closedir(dir);
+}
 
 static const char dump_links[] =
-	"ip -o -d link; ip -o addr; ip route show table all; ip -6 route show table all; "
-	"cd /sys/class/net; grep -H . */addr_assign_type; cd /proc/sys/net; "
+	"ip -o -d link; printf \"addr\\nroute show table all\\n\" | ip -o -batch -; cd "
+	"/sys/class/net; grep -H . */addr_assign_type; cd /proc/sys/net; "
 	"grep . ipv4/ip_forward ipv4/conf/*/arp_notify ipv4/conf/*/forwarding "
 	"ipv6/conf/*/accept_dad ipv6/conf/*/accept_ra ipv6/conf/*/disable_ipv6 "
 	"ipv6/conf/*/enhanced_dad ipv6/conf/*/forwarding ipv6/conf/*/keep_addr_on_down; ";
@@ -147,16 +262,16 @@ static const char plain_links[] =
 /** @return links, addresses, routes, parameters and rules here and in every container; the store */
 static inline const char *state_text(void)
 {
-	return sh("one() { %s { %s } | %s }\n"
-		  "if [ \"$1\" = one ]; then one; exit; fi\n"
-		  "echo '== host'; one; "
+	settle_all();
+	return sh("echo '== host'; { %s } | %s "
 		  "for c in $(ls /run/netns 2>/dev/null); do echo \"== $c\"; "
-		  "ip netns exec $c sh -c '%s { %s } | %s'; done; "
+		  "ip netns exec $c sh -c '{ %s } | %s'; done; "
 		  "[ -d /var/lib/cni ] || exit 0; cd /var/lib/cni; "
 		  "find . ! -name .ccni-index -printf '%%p %%y %%m\\n' | sort; "
-		  "for f in $(find . -type f ! -name .ccni-index | sort); do echo \"$f: $(cat -A "
-		  "$f)\"; done",
-		  settle_links, dump_links, plain_links, settle_links, dump_links, plain_links);
+		  "find . -type f ! -name .ccni-index -printf '%%p: %%s bytes\\n' | sort; "
+		  "find . -type f ! -name .ccni-index -print0 | sort -z | "
+		  "xargs -0r grep -a '' /dev/null | cat -A",
+		  dump_links, plain_links, dump_links, plain_links);
 }
 
 /** Fail, showing the first lines that differ, unless the texts are the same. */

@@ -139,6 +139,12 @@ static inline char *story(const struct row *row, const char *bin, bool loose)
 	return text;
 }
 
+/* Add a script to a pipeline of sed. */
+static inline const char *piped(const char *pipeline, const char *script)
+{
+	return script ? fmt("%s | sed -E '%s'", pipeline, script) : pipeline;
+}
+
 static inline void compare(const struct row *row, const char *bin, bool old)
 {
 	char *theirs = story(row, bin, old), *ours = story(row, our_plugins(), old);
@@ -146,17 +152,15 @@ static inline void compare(const struct row *row, const char *bin, bool old)
 			     (strstr(row->config, "'ipam'") ? LAYER3 : 0) |
 			     (strstr(row->config, "'enabledad'") ? DAD : NODAD) |
 			     (row->before && strstr(row->before, "ip link add") ? 0 : NEW_BRIDGE);
-	const char *a = theirs, *b = ours;
+	const char *a = "cat", *b = "cat";
 
 	for (size_t i = 0; i < N_DIFFERENCES; i++) {
 		if (!(differences[i].when & allow))
 			continue;
-		if (differences[i].theirs)
-			a = edit(a, differences[i].theirs);
-		if (differences[i].ours)
-			b = edit(b, differences[i].ours);
+		a = piped(a, differences[i].theirs);
+		b = piped(b, differences[i].ours);
 	}
-	same_text(row->name, a, b);
+	same_text(row->name, sh_filter(theirs, "%s", a), sh_filter(ours, "%s", b));
 	free(theirs);
 	free(ours);
 }

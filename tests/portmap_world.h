@@ -141,10 +141,11 @@ static inline const char *attach(int n, const char *keys, const char *ports)
 /** @return every rule of every kind, without counters, and the parameter that portmap sets */
 static inline const char *rules_now(void)
 {
-	return sh("{ nft list ruleset; for t in iptables ip6tables; do "
-		  "/usr/sbin/$t-legacy-save | grep -v '^#'; done; } 2>/dev/null | "
-		  "sed 's/counter packets [0-9]* bytes [0-9]*/counter/; s/\\[[0-9:]*\\]$//'; "
-		  "grep . /proc/sys/net/ipv4/conf/*/route_localnet");
+	return sh("{ nft list ruleset; /usr/sbin/iptables-legacy-save; "
+		  "/usr/sbin/ip6tables-legacy-save; grep . "
+		  "/proc/sys/net/ipv4/conf/*/route_localnet; } 2>/dev/null | "
+		  "sed -E '/^# (Generated|Completed)/d; s/counter packets [0-9]+ bytes "
+		  "[0-9]+/counter/; s/\\[[0-9:]*\\]$//'");
 }
 
 #endif

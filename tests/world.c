@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,14 +21,22 @@
 
 /* ---- memory that lives as long as the world ---- */
 
+/* A list that doubles: AddressSanitizer holds on to each smaller one for long. */
+static void *one_more(void *list, size_t n)
+{
+	if (n == 0 || (n & (n - 1)) == 0)
+		list = realloc(list, (n ? 2 * n : 1) * sizeof(void *));
+	ck_assert_ptr_nonnull(list);
+	return list;
+}
+
 static void **kept;
 static size_t n_kept;
 
 static void *keep(void *p)
 {
 	ck_assert_ptr_nonnull(p);
-	kept = realloc(kept, (n_kept + 1) * sizeof(*kept));
-	ck_assert_ptr_nonnull(kept);
+	kept = one_more(kept, n_kept);
 	kept[n_kept++] = p;
 	return p;
 }
@@ -38,8 +47,7 @@ static size_t n_documents;
 static json_t *keep_json(json_t *j)
 {
 	if (j) {
-		documents = realloc(documents, (n_documents + 1) * sizeof(json_t *));
-		ck_assert_ptr_nonnull(documents);
+		documents = one_more(documents, n_documents);
 		documents[n_documents++] = j;
 	}
 	return j;
@@ -122,6 +130,42 @@ void container_del(const char *name)
 	sh("ip netns del %s", name);
 }
 
+/* ---- programs ---- */
+
+/*
+ * Start a program, looked for in PATH unless its name has a slash. Not by fork(), which copies the page
+ * tables of all that a test holds, under AddressSanitizer for longer than most programs run.
+ * @return its process; 0 if it could not be started, which @p err tells
+ */
+static pid_t start(const char *const argv[], char **env, int in, int out, int err)
+{
+	const int fds[] = { in, out, err };
+	posix_spawn_file_actions_t actions;
+	pid_t pid = 0;
+	int r;
+
+	ck_assert_int_eq(posix_spawn_file_actions_init(&actions), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(posix_spawn_file_actions_adddup2(&actions, fds[i], i), 0);
+	r = posix_spawnp(&pid, argv[0], &actions, NULL, (char **)argv, env);
+	posix_spawn_file_actions_destroy(&actions);
+	if (r == 0)
+		return pid;
+	dprintf(err, "exec %s: %s\n", argv[0], strerror(r));
+	return 0;
+}
+
+/* @return the exit status; 128 + signal if killed, 127 if it never was, as a shell has it */
+static int end(pid_t pid)
+{
+	int status;
+
+	if (pid == 0)
+		return 127;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 /* ---- shell ---- */
 
 static char *read_file(int fd)
@@ -152,36 +196,32 @@ static int temporary(void)
 	return fd;
 }
 
-static int exit_status(int status)
+/* A file that is to be read from its beginning. */
+static int input_of(const char *text)
 {
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	int fd = temporary();
+	ssize_t len = (ssize_t)strlen(text);
+
+	ck_assert_int_eq(write(fd, text, (size_t)len), len);
+	lseek(fd, 0, SEEK_SET);
+	return fd;
 }
 
-static int run_shell(const char *container, const char *command, const char **out)
+static int run_shell(const char *container, const char *command, int in, const char **out)
 {
+	const char *const argv[] = { "ip", "netns", "exec", container, "sh", "-c", command, NULL };
 	int fd = temporary(), status;
-	pid_t pid = fork();
 
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		dup2(fd, STDOUT_FILENO);
-		dup2(fd, STDERR_FILENO);
-		if (container)
-			execlp("ip", "ip", "netns", "exec", container, "sh", "-c", command, NULL);
-		else
-			execlp("sh", "sh", "-c", command, NULL);
-		_exit(127);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	status = end(start(container ? argv : argv + 4, environ, in, fd, fd));
 	*out = read_file(fd);
 	close(fd);
-	return exit_status(status);
+	return status;
 }
 
 static const char *shell(const char *container, const char *command)
 {
 	const char *out;
-	int status = run_shell(container, command, &out);
+	int status = run_shell(container, command, STDIN_FILENO, &out);
 	size_t len = strlen(out);
 
 	ck_assert_msg(status == 0, "`%s` exited with %d: %s", command, status, out);
@@ -212,6 +252,21 @@ const char *sh_in(const char *container, const char *format, ...)
 	return shell(container, command);
 }
 
+const char *sh_filter(const char *text, const char *format, ...)
+{
+	const char *command, *out;
+	int in = input_of(text), status;
+	va_list ap;
+
+	va_start(ap, format);
+	command = vfmt(format, ap);
+	va_end(ap);
+	status = run_shell(NULL, command, in, &out);
+	close(in);
+	ck_assert_msg(status == 0, "`%s` exited with %d: %s", command, status, out);
+	return out;
+}
+
 int sh_status(const char *format, ...)
 {
 	const char *command, *out;
@@ -220,7 +275,7 @@ int sh_status(const char *format, ...)
 	va_start(ap, format);
 	command = vfmt(format, ap);
 	va_end(ap);
-	return run_shell(NULL, command, &out);
+	return run_shell(NULL, command, STDIN_FILENO, &out);
 }
 
 int sh_status_in(const char *container, const char *format, ...)
@@ -231,7 +286,7 @@ int sh_status_in(const char *container, const char *format, ...)
 	va_start(ap, format);
 	command = vfmt(format, ap);
 	va_end(ap);
-	return run_shell(container, command, &out);
+	return run_shell(container, command, STDIN_FILENO, &out);
 }
 
 /* ---- calling plugins ---- */
@@ -240,15 +295,6 @@ struct running {
 	pid_t pid;
 	int out, err;
 };
-
-static void set(const char *name, const char *value, const char *otherwise)
-{
-	value = value ? value : otherwise;
-	if (value && *value)
-		setenv(name, value, 1);
-	else
-		unsetenv(name);
-}
 
 static const char *type_of(const char *config)
 {
@@ -259,45 +305,59 @@ static const char *type_of(const char *config)
 	return type;
 }
 
-static void exec_plugin(const struct call *c, const char *bin, const char *plugin, int in, int out,
-			int err)
+/* Ours, with what this call says; "" = not there. */
+static char **environment_of(const struct call *c, const char *bin)
 {
-	const char *program = fmt("%s/%s", bin, plugin);
-	const char *wrapper = c->wrapper ? c->wrapper : getenv("CNI_TEST_WRAPPER");
+	const struct {
+		const char *name, *value;
+	} said[] = {
+		{ "CNI_COMMAND", c->command },
+		{ "CNI_CONTAINERID", c->id ? c->id : "ctr1" },
+		{ "CNI_NETNS", c->netns },
+		{ "CNI_IFNAME", c->ifname ? c->ifname : "eth0" },
+		{ "CNI_ARGS", c->args },
+		{ "CNI_PATH", c->path ? c->path : bin },
+		{ "CNI_NETNS_OVERRIDE", c->override },
+	};
+	const size_t n_said = sizeof(said) / sizeof(said[0]);
+	size_t n = 0, i;
+	char **env;
 
-	set("CNI_COMMAND", c->command, NULL);
-	set("CNI_CONTAINERID", c->id, "ctr1");
-	set("CNI_NETNS", c->netns, NULL);
-	set("CNI_IFNAME", c->ifname, "eth0");
-	set("CNI_ARGS", c->args, NULL);
-	set("CNI_PATH", c->path, bin);
-	set("CNI_NETNS_OVERRIDE", c->override, NULL);
-	dup2(in, STDIN_FILENO);
-	dup2(out, STDOUT_FILENO);
-	dup2(err, STDERR_FILENO);
-	if (wrapper)
-		execlp("sh", "sh", "-c", fmt("exec %s %s", wrapper, program), NULL);
-	else
-		execl(program, program, NULL);
-	dprintf(STDERR_FILENO, "exec %s: %s\n", program, strerror(errno));
-	_exit(127);
+	while (environ[n])
+		n++;
+	env = keep(calloc(n + n_said + 1, sizeof(*env)));
+	n = 0;
+	for (char **e = environ; *e; e++) {
+		size_t len = strcspn(*e, "=");
+
+		for (i = 0; i < n_said; i++)
+			if (strlen(said[i].name) == len && strncmp(*e, said[i].name, len) == 0)
+				break;
+		if (i == n_said)
+			env[n++] = *e;
+	}
+	for (i = 0; i < n_said; i++)
+		if (said[i].value && *said[i].value)
+			env[n++] = (char *)fmt("%s=%s", said[i].name, said[i].value);
+	return env;
 }
 
 struct running *call_start(struct call c)
 {
 	const char *config = c.config ? c.config : "", *bin = c.bin ? c.bin : our_plugins();
 	const char *plugin = c.plugin ? c.plugin : type_of(config);
+	const char *wrapper = c.wrapper ? c.wrapper : getenv("CNI_TEST_WRAPPER");
+	const char *program = fmt("%s/%s", bin, plugin);
+	const char *const bare[] = { program, NULL };
+	const char *const wrapped[] = { "sh", "-c",
+					wrapper ? fmt("exec %s %s", wrapper, program) : NULL,
+					NULL };
 	struct running *r = keep(calloc(1, sizeof(*r)));
-	int in = temporary();
+	int in = input_of(config);
 
-	ck_assert_int_eq(write(in, config, strlen(config)), (ssize_t)strlen(config));
-	lseek(in, 0, SEEK_SET);
 	r->out = temporary();
 	r->err = temporary();
-	r->pid = fork();
-	ck_assert_int_ge(r->pid, 0);
-	if (r->pid == 0)
-		exec_plugin(&c, bin, plugin, in, r->out, r->err);
+	r->pid = start(wrapper ? wrapped : bare, environment_of(&c, bin), in, r->out, r->err);
 	close(in);
 	return r;
 }
@@ -307,10 +367,8 @@ struct reply call_wait(struct running *r)
 	struct reply reply = { .code = -1, .msg = "", .details = "" };
 	const char *text;
 	json_t *code;
-	int status;
 
-	ck_assert_int_eq(waitpid(r->pid, &status, 0), r->pid);
-	reply.status = exit_status(status);
+	reply.status = end(r->pid);
 	reply.out = read_file(r->out);
 	reply.err = read_file(r->err);
 	close(r->out);
@@ -368,28 +426,27 @@ const char *with_prev(const char *config, const char *result)
 
 /* ---- looking at everything ---- */
 
+/*
+ * In few programs, because each costs a millisecond, and tests dump thousands of times. Each line is whole in
+ * itself, so they can be sorted; rules keep their order.
+ */
 static const char dump_namespace[] =
-	"ip -o link | sed 's/ state [A-Z]*//; s/<[^>]*>//' | sort; "
-	"ip -o -d link show type bridge | grep -o 'vlan_filtering [01]'; "
-	"ip -o addr | sed 's/ valid_lft.*//' | sort; "
-	"ip route show table all | grep -v '^local\\|^broadcast\\|^anycast\\|^multicast\\|^ff00' | "
-	"sort; "
-	"ip -6 route show table all | grep -v '^local\\|^anycast\\|^multicast\\|^ff00' | sort; "
-	"for f in ipv4/ip_forward ipv6/conf/all/forwarding; do echo $f $(cat /proc/sys/net/$f); "
-	"done; "
-	"for i in $(ls /proc/sys/net/ipv6/conf); do for k in accept_ra accept_dad disable_ipv6; do "
-	"echo $i $k $(cat /proc/sys/net/ipv6/conf/$i/$k); done; done; "
-	"{ nft list ruleset; iptables-save; ip6tables-save; } 2>/dev/null | grep -v '^#' || :";
+	"{ ip -o link; ip -o -d link show type bridge | grep -o \"vlan_filtering [01]\"; "
+	"printf \"addr\\nroute show table all\\n\" | ip -o -batch -; cd /proc/sys/net; "
+	"grep . ipv4/ip_forward ipv6/conf/all/forwarding ipv6/conf/*/accept_ra "
+	"ipv6/conf/*/accept_dad ipv6/conf/*/disable_ipv6; } | "
+	"sed -E \"s/ state [A-Z]+//; s/<[^>]*>//; s/ valid_lft.*//; "
+	"/^(local|broadcast|anycast|multicast|ff00)/d\" | sort; "
+	"{ nft list ruleset; iptables-save; ip6tables-save; } 2>/dev/null | grep -v \"^#\" || :";
 
 const char *world_dump(void)
 {
 	return sh("echo '== host'; %s; "
-		  "for c in $(ls /run/netns 2>/dev/null | sort); do echo \"== $c\"; "
-		  "ip netns exec $c sh -c \"$(cat <<'END'\n%s\nEND\n)\"; done; "
-		  "for d in %s /var/lib/cni; do find $d -type f ! -name '*.trace' ! -name "
-		  ".ccni-index 2>/dev/null | "
-		  "sort | "
-		  "while read -r f; do echo \"== $f $(stat -c %%a $f)\"; cat $f; echo; done; done",
+		  "for c in $(ls /run/netns 2>/dev/null); do echo \"== $c\"; "
+		  "ip netns exec $c sh -c '%s'; done; "
+		  "files() { find %s /var/lib/cni -type f ! -name '*.trace' ! -name .ccni-index "
+		  "\"$@\" 2>/dev/null; }; echo '== files'; files -printf '%%p %%m %%s\\n' | sort; "
+		  "files -print0 | sort -z | xargs -0r grep -a '' /dev/null || :",
 		  dump_namespace, dump_namespace, WORLD);
 }
 
@@ -405,6 +462,13 @@ const char *our_plugins(void)
 	const char *dir = getenv("CNI_TEST_PLUGINS");
 
 	return dir ? dir : PLUGIN_DIR;
+}
+
+const char *plain_plugins(void)
+{
+	const char *dir = getenv("CNI_TEST_PLUGINS");
+
+	return dir ? dir : PLAIN_PLUGIN_DIR;
 }
 
 const char *debian_plugins(void)
