@@ -270,7 +270,8 @@ START_TEST(vlans_cost_two_messages_however_many_and_a_gateway_that_is_there_none
 	for (int id = 2; id + 1 <= 4094; id += 3)
 		to += sprintf(to, "%s{\"minID\":%d,\"maxID\":%d}", id == 2 ? "" : ",", id, id + 1);
 	sh("ip link add br0 up type bridge vlan_filtering 1");
-	ck_assert_str_eq(changes(flat("", 1), 1), "3 1 0"); /* the pair, addressless, up; finished */
+	ck_assert_str_eq(changes(flat("", 1), 1),
+			 "3 1 0"); /* the pair, addressless, up; finished */
 	ck_assert_str_eq(
 		changes(flat(",\"vlan\":100,\"hairpinMode\":true,\"portIsolation\":true", 2), 2),
 		"3 2 1");
