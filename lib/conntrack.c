@@ -307,13 +307,12 @@ static int take_count(const struct nlmsghdr *h, void *ctx)
 	return 0;
 }
 
-/* How many flows there are. The answer claims to be one of several: the acknowledgement ends it. */
+/* How many flows there are, if the kernel says. The answer claims to be one of several: the acknowledgement ends it. */
 static int count(struct cni_nft *nft, uint32_t *ret)
 {
 	char buf[64] __attribute__((aligned(4)));
 	struct nlmsghdr *h = begin(buf, IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC);
 
-	*ret = UINT32_MAX;
 	return cni_nft_ask(nft, h, take_count, ret);
 }
 
@@ -418,7 +417,7 @@ static int forget_all(struct cni_nft *nft, struct cni_flows *flows, size_t n, ui
 int cni_conntrack_forget(struct cni_flows *flows, size_t n, struct cni_error *err)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
-	uint32_t present;
+	uint32_t present = UINT32_MAX;
 	int r;
 
 	if (n == 0)
