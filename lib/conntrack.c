@@ -151,8 +151,6 @@ static bool is_wanted(struct pass *p, const struct cni_flows *want, const struct
 
 	if (want->to.family != p->question->family || orig->protocol != want->protocol)
 		return false;
-	if (want->port && orig->dst_port != want->port)
-		return false;
 	if (want->answered_by_container && !translated)
 		return false;
 	if (want->container.family != AF_UNSPEC && answers != want->answered_by_container)
@@ -177,6 +175,7 @@ static size_t first_of_port(const struct pass *p, uint16_t port)
 	return low;
 }
 
+/* @param port  of those that are asked: that of the flow, or 0, those of any port */
 static bool is_wanted_of_port(struct pass *p, uint16_t port, const struct tuple *orig,
 			      const struct tuple *reply, bool translated)
 {
@@ -226,7 +225,7 @@ static int dump(struct cni_nft *nft, struct pass *p)
 	bool by_replier = q->replier.family == AF_INET;
 	uint32_t flags = FILTER_PROTO_NUM | (by_replier ? FILTER_IP_SRC : 0) |
 			 (q->port ? FILTER_PROTO_DST_PORT : 0);
-	char buf[512] __attribute__((aligned(4))) = { 0 };
+	char buf[MESSAGE_MAX] __attribute__((aligned(4))) = { 0 };
 	struct nlmsghdr *h = begin(buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP, q->family);
 	struct nlattr *tuple, *part;
 
@@ -408,7 +407,7 @@ static int forget_all(struct cni_nft *nft, struct cni_flows *flows, size_t n, ui
 
 		p.question = &questions[i];
 		r = forget(nft, &p);
-		if (r < 0 && result == 0)
+		if (r < 0 && !cni_nft_is_absent(r) && result == 0)
 			result = failed(&questions[i], r, err);
 	}
 	return result;

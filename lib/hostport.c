@@ -19,12 +19,6 @@ const struct cni_hostport_ops *cni_hostport_default(void)
 	return cni_ipt_is_usable() ? &cni_hostport_ipt : &cni_hostport_nft;
 }
 
-/* The first failure; else whether one of both removed something. */
-static int joined(int result, int r)
-{
-	return result < 0 ? result : r < 0 ? r : result | r;
-}
-
 static int commit_removal(struct cni_nft_tx *tx, struct cni_error *err)
 {
 	int r = cni_nft_tx_commit(tx, err);
@@ -38,7 +32,7 @@ static int remove_rules(const struct cni_hostport *hp, const struct cni_hostport
 	cni_auto(nft_tx) struct cni_nft_tx tx = { .n = 0 };
 	int r = backend->del(hp, &tx, err);
 
-	return joined(r, commit_removal(&tx, err));
+	return cni_hostport_joined(r, commit_removal(&tx, err));
 }
 
 /* Something is in the way of one of them: what can go, goes. */
@@ -48,10 +42,11 @@ static int remove_each(const struct cni_hostport *hp, struct cni_error *err)
 	int result = 0;
 
 	for (size_t i = 0; cni_hostport_backends[i]; i++)
-		result = joined(result, remove_rules(hp, cni_hostport_backends[i], err));
+		result = cni_hostport_joined(result,
+					     remove_rules(hp, cni_hostport_backends[i], err));
 	if (result >= 0)
-		result = joined(result, cni_claim_drop(hp, &owners, err));
-	return result < 0 ? result : joined(result, commit_removal(&owners, err));
+		result = cni_hostport_joined(result, cni_claim_drop(hp, &owners, err));
+	return result < 0 ? result : cni_hostport_joined(result, commit_removal(&owners, err));
 }
 
 int cni_hostport_remove(const struct cni_hostport *hp, struct cni_error *err)
@@ -61,15 +56,15 @@ int cni_hostport_remove(const struct cni_hostport *hp, struct cni_error *err)
 	int result = 0, r;
 
 	for (size_t i = 0; cni_hostport_backends[i]; i++)
-		result = joined(result, cni_hostport_backends[i]->del(hp, &tx, err));
+		result = cni_hostport_joined(result, cni_hostport_backends[i]->del(hp, &tx, err));
 	if (result >= 0) /* else the rules that are left keep their ports */
-		result = joined(result, cni_claim_drop(hp, &tx, err));
+		result = cni_hostport_joined(result, cni_claim_drop(hp, &tx, err));
 	r = commit_removal(&tx, &why);
 	if (r < 0 && r != -EAGAIN)
 		r = remove_each(hp, err);
 	else if (r < 0 && !err->set)
 		*err = why;
-	return joined(result, r);
+	return cni_hostport_joined(result, r);
 }
 
 bool cni_hostport_has(const struct cni_hostport *hp, int family)

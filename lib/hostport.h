@@ -81,6 +81,12 @@ extern const struct cni_hostport_ops *const cni_hostport_backends[];
  */
 const struct cni_hostport_ops *cni_hostport_default(void);
 
+/** @return of two removals: the first failure; else 1 if one of them removed something, or 0 */
+static inline int cni_hostport_joined(int result, int r)
+{
+	return result < 0 ? result : r < 0 ? r : result | r;
+}
+
 /**
  * Remove the rules of an attachment, of whichever backend, and give back its ports with the last of them:
  * nobody gets a port that rules of others still lead elsewhere. In nf_tables it is one transaction; only

@@ -320,7 +320,7 @@ static int del(const struct cni_hostport *hp, struct cni_nft_tx *with, struct cn
 		return cni_fail(err, CNI_E_INTERNAL, -result, "failed to name a chain");
 	for (size_t i = 0; cni_ipt_writers[i]; i++) {
 		r = del_by(cni_ipt_writers[i], chain, old_chain, with, err);
-		result = result < 0 ? result : r < 0 ? r : result | r;
+		result = cni_hostport_joined(result, r);
 	}
 	return result;
 }

@@ -2,13 +2,9 @@
  * portmap's transactions, from the outside: rules and owners of ports come and go together, and what is in
  * the way of one of them keeps none of the others.
  */
+#include "outlive.h"
 #include "portmap_world.h"
 #include "trace.h"
-
-#include <linux/io_uring.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define OWNERS "inet cni_hostport_owners"
 
@@ -78,19 +74,6 @@ START_TEST(hundreds_of_ports_are_one_transaction)
 }
 END_TEST
 
-/* @return whether there is io_uring, and nobody who would kill for it: a container runtime may run the tests */
-static bool has_io_uring(void)
-{
-	struct io_uring_params params = { 0 };
-	int fd = -1;
-
-	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0)
-		fd = (int)syscall(SYS_io_uring_setup, 1, &params);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
 /*
  * At each commit the kernel goes over every chain; and who closes the socket waits until it has forgotten what was
  * removed, also by others: a repeated DEL, too.
@@ -98,6 +81,7 @@ static bool has_io_uring(void)
 START_TEST(rules_and_owners_go_in_one_transaction)
 {
 	const char *(*config)(int n) = _i < BACKENDS ? config_of : with_address;
+	bool possible = cni_outlive(STDIN_FILENO); /* a container runtime may run the tests */
 	struct seen del, again;
 
 	use_backend(_i % BACKENDS);
@@ -107,10 +91,10 @@ START_TEST(rules_and_owners_go_in_one_transaction)
 	del = look(on_container(1, "DEL", config(1)));
 	ck_assert(!has_rules() && !has_owners());
 	ck_assert_int_eq(del.commits, 1);
-	ck_assert_int_eq(del.outlives, has_io_uring());
+	ck_assert_int_eq(del.outlives, possible);
 	again = look(on_container(1, "DEL", config(1)));
 	ck_assert_int_eq(again.commits, 0);
-	ck_assert_int_eq(again.outlives, has_io_uring());
+	ck_assert_int_eq(again.outlives, possible);
 	call_ok(on_container(2, "CHECK", portmap_alone(2, "", PORT(8081, 80, "tcp"))));
 }
 END_TEST
