@@ -3,6 +3,7 @@
  * of RE2's syntax permit was compared with Go's regexp.
  */
 #include "allowlist.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -267,8 +268,6 @@ int main(void)
 {
 	Suite *suite = suite_create("allowlist");
 	TCase *tc = tcase_create("allowlist");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, a_list_permits_what_one_of_its_lines_does, 0,
@@ -279,8 +278,5 @@ int main(void)
 	tcase_add_test(tc, the_worst_lines_are_small);
 	tcase_add_test(tc, a_line_that_is_too_long_is_refused);
 	tcase_add_test(tc, a_key_that_is_too_long_is_not_permitted);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "buf.h"
 #include "error.h"
 #include "undo.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -305,8 +306,6 @@ int main(void)
 {
 	Suite *suite = suite_create("base");
 	TCase *tc = tcase_create("base");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, the_first_cause_wins);
@@ -325,8 +324,5 @@ int main(void)
 	tcase_add_test(tc, a_step_runs_once);
 	tcase_add_test(tc, taking_leaves_the_owner_empty);
 	tcase_add_test(tc, a_descriptor_is_closed_with_its_scope);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
  * list of valid attachments.
  */
 #include "conf.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -523,8 +524,6 @@ int main(void)
 {
 	Suite *suite = suite_create("conf");
 	TCase *tc = tcase_create("conf");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, types_of_common_keys_are_checked, 0, CNI_ARRAY_SIZE(types));
@@ -544,8 +543,5 @@ int main(void)
 	tcase_add_test(tc, the_newer_list_goes_before_the_older);
 	tcase_add_test(tc, no_list_differs_from_null);
 	tcase_add_test(tc, a_list_that_cannot_be_understood_is_refused);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

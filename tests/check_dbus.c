@@ -2,6 +2,7 @@
  * D-Bus messages: calls as bytes, and answers read from bytes.
  */
 #include "dbus_message.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -185,8 +186,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dbus");
 	TCase *tc = tcase_create("messages");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, a_call_is_a_whole_message);
 	tcase_add_test(tc, a_call_may_forbid_to_start_the_service);
@@ -198,8 +197,5 @@ int main(void)
 	tcase_add_test(tc, broken_messages_are_refused);
 	tcase_add_test(tc, a_message_longer_than_we_read_is_told_from_its_head);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -2,6 +2,7 @@
  * The list of faults that CHECK reports: its form, its order, and what is said when it is too long.
  */
 #include "faults.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -121,8 +122,6 @@ int main(void)
 {
 	Suite *suite = suite_create("faults");
 	TCase *tc = tcase_create("faults");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, no_fault_is_no_error);
 	tcase_add_test(tc, faults_are_told_in_words_and_as_a_list);
@@ -130,9 +129,5 @@ int main(void)
 	tcase_add_test(tc, the_first_fault_gives_the_code);
 	tcase_add_loop_test(tc, what_finds_no_room_is_counted, 0, 18);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

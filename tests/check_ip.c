@@ -2,6 +2,7 @@
  * Addresses, prefixes and MACs: the texts that Go's net package takes and prints, and the arithmetic.
  */
 #include "ip.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -319,8 +320,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ip");
 	TCase *tc = tcase_create("ip");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, an_address_is_printed_as_rfc_5952_says, 0,
@@ -336,8 +335,5 @@ int main(void)
 	tcase_add_test(tc, families_do_not_mix);
 	tcase_add_test(tc, a_mac_has_three_spellings);
 	tcase_add_test(tc, what_is_no_mac_of_six_bytes_is_refused);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

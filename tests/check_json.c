@@ -3,6 +3,7 @@
  * types, and the text that is printed.
  */
 #include "json.h"
+#include "suite.h"
 
 #include <check.h>
 #include <ctype.h>
@@ -525,8 +526,6 @@ int main(void)
 {
 	Suite *suite = suite_create("json");
 	TCase *tc = tcase_create("json");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, a_document_is_brought_into_normal_form, 0,
@@ -546,8 +545,5 @@ int main(void)
 	tcase_add_test(tc, a_nul_is_escaped);
 	tcase_add_test(tc, a_document_is_indented_as_go_does);
 	tcase_add_loop_test(tc, a_key_that_stands_twice_is_found, 0, CNI_ARRAY_SIZE(repeated));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

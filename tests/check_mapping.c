@@ -2,6 +2,7 @@
  * Port mappings and conditions: what is read, and what is refused.
  */
 #include "mapping.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -120,16 +121,11 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("mapping");
-	SRunner *runner = srunner_create(suite);
 	TCase *tc = tcase_create("mapping");
-	int failed;
 
 	tcase_add_test(tc, a_mapping_is_read);
 	tcase_add_test(tc, del_takes_what_it_can_read);
 	tcase_add_loop_test(tc, conditions_are_read, 0, ARRAY_SIZE(conditions));
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

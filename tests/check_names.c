@@ -2,6 +2,7 @@
  * Names: container IDs, network and interface names, host ends, owners and comments of rules.
  */
 #include "names.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -318,8 +319,6 @@ int main(void)
 {
 	Suite *suite = suite_create("names");
 	TCase *tc = tcase_create("names");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, a_name_is_letters_digits_and_three_marks);
@@ -338,8 +337,5 @@ int main(void)
 	tcase_add_test(tc, a_chain_is_a_hash_of_network_and_container);
 	tcase_add_loop_test(tc, a_parameter_has_its_path_below_net, 0, CNI_ARRAY_SIZE(sysctls));
 	tcase_add_test(tc, a_parameter_s_path_that_is_too_long_is_refused);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

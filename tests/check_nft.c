@@ -3,6 +3,7 @@
  */
 #include "nft.h"
 #include "nft_udata.h"
+#include "suite.h"
 
 #include <check.h>
 #include <string.h>
@@ -40,14 +41,9 @@ int main(void)
 {
 	Suite *suite = suite_create("nft");
 	TCase *tc = tcase_create("user data");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, only_whole_attributes_of_user_data_are_read);
 	tcase_add_test(tc, a_foreign_comment_ends_with_its_block);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Files that outlive their process. */
 #include "outlive.h"
+#include "suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -103,8 +104,6 @@ int main(void)
 {
 	Suite *suite = suite_create("outlive");
 	TCase *tc = tcase_create("outlive");
-	SRunner *runner;
-	int failed;
 
 	/* The product does without, too; so must whoever runs this. */
 	if (!cni_outlive(0)) {
@@ -116,9 +115,5 @@ int main(void)
 	tcase_add_test(tc, what_is_no_file_outlives_nothing);
 	tcase_add_test(tc, where_it_is_deadly_it_is_not_tried);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

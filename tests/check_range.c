@@ -3,6 +3,7 @@
  * are tried. That order is compared with a plain model over random small ranges, too.
  */
 #include "range.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -456,8 +457,6 @@ int main(void)
 {
 	Suite *suite = suite_create("range");
 	TCase *tc = tcase_create("range");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_set_timeout(tc, 60);
@@ -470,8 +469,5 @@ int main(void)
 	tcase_add_test(tc, every_address_is_in_one_part_as_the_model_says);
 	tcase_add_test(tc, behind_the_last_part_there_is_none);
 	tcase_add_test(tc, finding_is_what_the_model_says);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -2,6 +2,7 @@
  * resolv.conf as host-local reads it.
  */
 #include "resolv.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -91,16 +92,11 @@ int main(void)
 {
 	Suite *suite = suite_create("resolv");
 	TCase *tc = tcase_create("resolv");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, every_kind_of_line);
 	tcase_add_test(tc, nothing_said_gives_no_keys);
 	tcase_add_test(tc, lines_end_in_lf_or_crlf);
 	tcase_add_test(tc, a_line_may_be_long);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
  * reading every version's shape back.
  */
 #include "result.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -564,8 +565,6 @@ int main(void)
 {
 	Suite *suite = suite_create("result");
 	TCase *tc = tcase_create("result");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_set_timeout(tc, 60);
@@ -579,8 +578,5 @@ int main(void)
 	tcase_add_test(tc, an_empty_object_is_an_empty_result);
 	tcase_add_test(tc, printing_and_reading_are_inverse);
 	tcase_add_test(tc, interfaces_can_be_forgotten);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
  * more in the last block the padding needs another one). Expected values are of sha512sum(1).
  */
 #include "sha512.h"
+#include "suite.h"
 
 #include <check.h>
 #include <string.h>
@@ -112,16 +113,11 @@ int main(void)
 {
 	Suite *suite = suite_create("sha512");
 	TCase *tc = tcase_create("sha512");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, every_length_is_padded_right, 0, CNI_ARRAY_SIZE(runs));
 	tcase_add_test(tc, examples_of_the_standard);
 	tcase_add_test(tc, a_million_bytes);
 	tcase_add_test(tc, hashes_in_chain_names);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Turns of those who try again: one at a time, in one network namespace. */
 #include "turn.h"
+#include "suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -119,8 +120,6 @@ int main(void)
 {
 	Suite *suite = suite_create("turn");
 	TCase *tc = tcase_create("turn");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, the_next_one_waits_until_the_turn_is_given_back);
@@ -128,9 +127,5 @@ int main(void)
 	tcase_add_test(tc, a_stranger_who_never_lets_go_stops_nobody);
 	tcase_add_test(tc, patience_has_an_end);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

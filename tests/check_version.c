@@ -2,6 +2,7 @@
  * Versions: which ones a configuration may name for which verb, and the errors of those it may not.
  */
 #include "version.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -165,15 +166,10 @@ int main(void)
 {
 	Suite *suite = suite_create("version");
 	TCase *tc = tcase_create("version");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, each_verb_of_each_version, 0, CNI_ARRAY_SIZE(matrix));
 	tcase_add_test(tc, a_plugin_may_not_support_the_oldest);
 	tcase_add_test(tc, names_go_both_ways);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

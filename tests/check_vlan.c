@@ -2,6 +2,7 @@
  * Sets of VLANs, the key vlanTrunk, and what a port becomes by both.
  */
 #include "vlan.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -160,8 +161,6 @@ int main(void)
 {
 	Suite *suite = suite_create("vlan");
 	TCase *tc = tcase_create("vlan");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, an_empty_set_has_no_runs);
 	tcase_add_test(tc, runs_are_as_long_as_they_can_be);
@@ -172,9 +171,5 @@ int main(void)
 	tcase_add_loop_test(tc, a_port_has_one_native_vlan_which_is_not_tagged, 0,
 			    CNI_ARRAY_SIZE(plans));
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

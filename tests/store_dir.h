@@ -6,6 +6,7 @@
 #define TESTS_STORE_DIR_H
 
 #include "store.h"
+#include "suite.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -211,17 +212,6 @@ static inline void expect_lease(const struct seen *seen, const char *ip, const c
 			return;
 		}
 	ck_abort_msg("no lease of %s", ip);
-}
-
-static inline int run_suite(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif

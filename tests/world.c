@@ -1,6 +1,7 @@
 /*
  * A small world for one test; see world.h.
  */
+#include "suite.h"
 #include "world.h"
 
 #include <errno.h>
@@ -483,17 +484,11 @@ const char *newest_plugins(void)
 
 int world_main(Suite *suite)
 {
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
 	if (!world_available()) {
 		fprintf(stderr, "no right to make namespaces: skipped\n");
 		return getenv("CNI_TEST_MUST_RUN") ? 1 : 77;
 	}
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }
 
 bool peer_has(const char *dir, const char *plugin)
