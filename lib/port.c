@@ -1,5 +1,5 @@
 /*
- * A bridge port of a container; see port.h.
+ * The veth pair of an attachment; see port.h.
  */
 #include "port.h"
 #include "conf.h"
@@ -34,100 +34,10 @@ static enum whose whose(const struct cni_link *link, const struct cni_port_id *i
 	return !*link->alias && link->group == id->unfinished ? UNFINISHED : OTHER;
 }
 
-/* Which of the two names is the one that is taken? */
-static bool is_in_the_way(struct cni_nl *host, struct cni_nl *sbox, const struct cni_port_id *id,
-			  const char *host_name)
-{
-	struct cni_link link;
-
-	if (cni_link_get(host, host_name, &link) == 0 && whose(&link, id) == UNFINISHED)
-		return true;
-	return cni_link_get(sbox, id->ifname, &link) == 0;
-}
-
-int cni_port_create(struct cni_nl *host, struct cni_nl *sbox, const struct cni_veth_spec *spec,
-		    const struct cni_port_id *id, struct cni_undo *undo, struct cni_port *ret,
-		    struct cni_error *err)
-{
-	struct cni_veth_spec full = *spec;
-	struct cni_error why = { 0 };
-	int r = -EEXIST;
-
-	*ret = (struct cni_port){ .host = host, .id = id };
-	full.host_name = ret->host_name;
-	full.host_group = id->unfinished;
-	for (int i = 0; i < CNI_PORT_NAMES && r == -EEXIST; i++) {
-		memcpy(ret->host_name, id->name[i], sizeof(ret->host_name));
-		r = cni_veth_create(host, &full, &ret->host_end, &ret->cont_end);
-		if (r == -EEXIST && is_in_the_way(host, sbox, id, ret->host_name))
-			return r;
-	}
-	if (r < 0) {
-		cni_nl_fail(host, err, r, "failed to make veth pair");
-		/* It may be the answer only that was lost, for lack of memory, and the pair be there. */
-		if (r == -EEXIST)
-			cni_error_detail(err, "links of other attachments are called %s and %s",
-					 id->name[0], id->name[1]);
-		else if (cni_port_clear(host, id, &why) < 0)
-			cni_note("undo of ADD: %s", why.msg);
-		return r;
-	}
-	cni_undo_push(undo, undo_create, ret);
-	/* The container's has the lowest id that was free: so many others the host has links to. */
-	cni_sysctl_namespaces(ret->host_end.peer_nsid);
-	cni_sysctl_ignore_advertisements(ret->host_name); /* in time: the link is down */
-	return 0;
-}
-
-/*
- * Of an address of its own a port has no use, and each one's routes make the next link's way up longer. Not by
- * disable_ipv6, which would be all that IPv6 brings along: who writes it while others change links spins until he
- * happens upon a moment when nobody does.
- */
-int cni_port_open(struct cni_port *port, struct cni_error *err)
-{
-	int index = port->host_end.index;
-	int r = port->host_end.ipv6 ? cni_link_set_up_addressless(port->host, index)
-				    : cni_link_set_flags(port->host, index, IFF_UP, IFF_UP);
-
-	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to set \"%s\" up", port->host_name)
-		     : 0;
-}
-
-int cni_port_wait(struct cni_port *port, struct cni_error *err)
-{
-	int r;
-
-	r = cni_link_wait_up(port->host, port->host_name, UP_TIMEOUT_MS, &port->host_end, err);
-	if (r == -ETIMEDOUT) {
-		cni_fail(err, CNI_E_INTERNAL, 0, "bridge port in error state: down");
-		cni_error_detail(err, "%s did not come up", port->host_name);
-	} else if (r < 0) {
-		cni_nl_fail(port->host, err, r, "failed to lookup \"%s\"", port->host_name);
-	}
-	return r;
-}
-
-int cni_port_look(struct cni_port *port, struct cni_error *err)
-{
-	int r = cni_link_get(port->host, port->host_name, &port->host_end);
-
-	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to lookup \"%s\"", port->host_name)
-		     : 0;
-}
-
-int cni_port_finish(struct cni_port *port, struct cni_error *err)
-{
-	int r = cni_link_label(port->host, port->host_name, 0, port->id->alias);
-
-	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to finish port \"%s\"",
-				   port->host_name)
-		     : 0;
-}
-
 /* ---- finding it again ---- */
 
-int cni_port_is_leftover(struct cni_nl *host, const struct cni_port_id *id)
+/* @return 1 if a killed ADD of this attachment left its pair; 0 if not; negative errno */
+static int is_leftover(struct cni_nl *host, const struct cni_port_id *id)
 {
 	for (int i = 0; i < CNI_PORT_NAMES; i++) {
 		struct cni_link link;
@@ -180,23 +90,168 @@ static int delete_pairs(struct cni_nl *host, const struct cni_port_id *id, bool 
 	return found;
 }
 
-void cni_port_silence(struct cni_nl *host, const struct cni_port_id *id)
+/* ---- ADD ---- */
+
+/* Which of the two names is the one that is taken? */
+static bool is_in_the_way(const struct cni_port *port, struct cni_nl *sbox)
 {
+	struct cni_link link;
+
+	if (cni_link_get(port->host, port->host_name, &link) == 0 &&
+	    whose(&link, &port->id) == UNFINISHED)
+		return true;
+	return cni_link_get(sbox, port->id.ifname, &link) == 0;
+}
+
+static int identify(const struct cni_args *args, struct cni_port_id *ret, struct cni_error *err)
+{
+	int r = cni_port_id(args->name, args->containerid, args->ifname, ret);
+
+	return r < 0 ? cni_fail(err, CNI_E_INTERNAL, -r, "name the attachment") : 0;
+}
+
+/* @return -EEXIST, with nothing in `err`, if the container's name is taken or a killed ADD left its pair */
+static int create(struct cni_port *port, struct cni_nl *sbox, struct cni_veth_spec *spec,
+		  struct cni_error *err)
+{
+	struct cni_error why = { 0 };
+	int r = -EEXIST;
+
+	spec->host_name = port->host_name;
+	for (int i = 0; i < CNI_PORT_NAMES && r == -EEXIST; i++) {
+		memcpy(port->host_name, port->id.name[i], sizeof(port->host_name));
+		r = cni_veth_create(port->host, spec, &port->host_end, &port->cont_end);
+		if (r == -EEXIST && is_in_the_way(port, sbox))
+			return r;
+	}
+	if (r == 0)
+		return 0;
+	cni_nl_fail(port->host, err, r, "failed to make veth pair");
+	/* It may be the answer only that was lost, for lack of memory, and the pair be there. */
+	if (r == -EEXIST)
+		cni_error_detail(err, "links of other attachments are called %s and %s",
+				 port->id.name[0], port->id.name[1]);
+	else if (delete_pairs(port->host, &port->id, true, &why) < 0)
+		cni_note("undo of ADD: %s", why.msg);
+	return r == -EEXIST ? -EBUSY : r;
+}
+
+/* A killed ADD left the pair, and perhaps addresses and rules: take them away as its DEL would. */
+static int clear_leftover(const struct cni_args *args, const struct cni_port *port,
+			  cni_port_clear *clear, struct cni_error *err)
+{
+	int r = is_leftover(port->host, &port->id);
+
+	if (r < 0)
+		return cni_nl_fail(port->host, err, r, "failed to look for the leftover of an ADD");
+	if (r == 0)
+		return -EEXIST;
+	r = clear(args, err);
+	if (r == 0)
+		r = delete_pairs(port->host, &port->id, true,
+				 err); /* last: it is what tells the leftover */
+	return r < 0 ? r : 0;
+}
+
+int cni_port_create(const struct cni_args *args, struct cni_ends *e,
+		    const struct cni_veth_spec *spec, cni_port_clear *clear, struct cni_undo *undo,
+		    struct cni_port *ret, struct cni_error *err)
+{
+	struct cni_veth_spec full = *spec;
+	int r;
+
+	*ret = (struct cni_port){ .host = &e->host };
+	r = identify(args, &ret->id, err);
+	if (r < 0)
+		return r;
+	full.ifname = args->ifname;
+	full.netns_fd = e->netns;
+	full.host_group = ret->id.unfinished;
+	r = create(ret, &e->sbox, &full, err);
+	if (r == -EEXIST) {
+		r = clear_leftover(args, ret, clear, err);
+		if (r == 0)
+			r = create(ret, &e->sbox, &full, err);
+	}
+	if (r == -EEXIST) {
+		cni_fail(err, CNI_E_INTERNAL, 0, "container veth name (\"%s\") already exists",
+			 args->ifname);
+		cni_error_detail(err,
+				 "the container has an interface of this name; DEL removes it");
+	}
+	if (r < 0)
+		return r;
+	cni_undo_push(undo, undo_create, ret);
+	/* The container's has the lowest id that was free: so many others the host has links to. */
+	cni_sysctl_namespaces(ret->host_end.peer_nsid);
+	cni_sysctl_ignore_advertisements(ret->host_name); /* in time: the link is down */
+	return 0;
+}
+
+/*
+ * Of an address of its own a port has no use, and each one's routes make the next link's way up longer. Not by
+ * disable_ipv6, which would be all that IPv6 brings along: who writes it while others change links spins until he
+ * happens upon a moment when nobody does.
+ */
+int cni_port_open(struct cni_port *port, struct cni_error *err)
+{
+	int index = port->host_end.index;
+	int r = port->host_end.ipv6 ? cni_link_set_up_addressless(port->host, index)
+				    : cni_link_set_flags(port->host, index, IFF_UP, IFF_UP);
+
+	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to set \"%s\" up", port->host_name)
+		     : 0;
+}
+
+int cni_port_wait(struct cni_port *port, struct cni_error *err)
+{
+	int r;
+
+	r = cni_link_wait_up(port->host, port->host_name, UP_TIMEOUT_MS, &port->host_end, err);
+	if (r == -ETIMEDOUT) {
+		cni_fail(err, CNI_E_INTERNAL, 0, "bridge port in error state: down");
+		cni_error_detail(err, "%s did not come up", port->host_name);
+	} else if (r < 0) {
+		cni_nl_fail(port->host, err, r, "failed to lookup \"%s\"", port->host_name);
+	}
+	return r;
+}
+
+int cni_port_look(struct cni_port *port, struct cni_error *err)
+{
+	int r = cni_link_get(port->host, port->host_name, &port->host_end);
+
+	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to lookup \"%s\"", port->host_name)
+		     : 0;
+}
+
+int cni_port_finish(struct cni_port *port, struct cni_error *err)
+{
+	int r = cni_link_label(port->host, port->host_name, 0, port->id.alias);
+
+	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to finish port \"%s\"",
+				   port->host_name)
+		     : 0;
+}
+
+/* ---- DEL ---- */
+
+void cni_port_silence(const struct cni_args *args)
+{
+	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
+	struct cni_error ignored = { 0 };
+	struct cni_port_id id;
+
+	if (identify(args, &id, &ignored) < 0 || cni_nl_open(&host, -1, &ignored) < 0)
+		return;
 	for (int i = 0; i < CNI_PORT_NAMES; i++) {
 		struct cni_link link;
 
-		if (cni_link_get(host, id->name[i], &link) < 0 || whose(&link, id) == OTHER)
+		if (cni_link_get(&host, id.name[i], &link) < 0 || whose(&link, &id) == OTHER)
 			continue;
-		(void)!cni_brport_silence(host, link.index);
+		(void)!cni_brport_silence(&host, link.index);
 		return;
 	}
-}
-
-int cni_port_clear(struct cni_nl *host, const struct cni_port_id *id, struct cni_error *err)
-{
-	int r = delete_pairs(host, id, true, err);
-
-	return r < 0 ? r : 0;
 }
 
 /* @return whether a host end is of an attachment of ours, finished or not */
@@ -255,24 +310,30 @@ static int remove_inside(struct cni_nl *host, const struct cni_port_id *id, int 
 	return delete_link(&sbox, &cont, err);
 }
 
-int cni_port_remove(struct cni_nl *host, const struct cni_port_id *id, const char *netns,
-		    struct cni_error *err)
+int cni_port_remove(const struct cni_args *args, struct cni_error *err)
 {
+	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
 	struct cni_error why = { 0 };
 	cni_auto(fd) int fd = -1;
+	struct cni_port_id id;
 	int r;
 
-	r = delete_pairs(host, id, false, err);
-	if (r != 0 || !*netns)
+	r = identify(args, &id, err);
+	if (r == 0)
+		r = cni_nl_open(&host, -1, err);
+	if (r < 0)
+		return r;
+	r = delete_pairs(&host, &id, false, err);
+	if (r != 0 || !*args->netns)
 		return r < 0 ? r : 0;
-	r = cni_netns_open(netns, &fd, &why);
+	r = cni_netns_open(args->netns, &fd, &why);
 	if (cni_netns_is_gone(r))
 		return 0; /* it took the interface along */
 	if (r < 0) {
 		*err = why;
 		return r;
 	}
-	return remove_inside(host, id, fd, err);
+	return remove_inside(&host, &id, fd, err);
 }
 
 /* ---- GC ---- */
@@ -372,19 +433,23 @@ static int collect(const struct cni_link *link, void *ctx)
 	return 0;
 }
 
-int cni_port_gc(struct cni_nl *host, const struct cni_args *args, struct cni_error *err)
+int cni_port_gc(const struct cni_args *args, struct cni_error *err)
 {
 	cni_auto(collection) struct collection c = { 0 };
+	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
 	int first = 0, r;
 
 	r = list_valid(args, &c);
 	if (r < 0)
 		return cni_fail(err, CNI_E_INTERNAL, -r, "list valid attachments");
-	r = cni_link_each(host, "veth", forget_found, collect, &c);
+	r = cni_nl_open(&host, -1, err);
 	if (r < 0)
-		return cni_nl_fail(host, err, r, "failed to list links");
+		return r;
+	r = cni_link_each(&host, "veth", forget_found, collect, &c);
+	if (r < 0)
+		return cni_nl_fail(&host, err, r, "failed to list links");
 	for (size_t i = 0; i < c.n_found; i++) {
-		r = delete_link(host, &c.found[i], err);
+		r = delete_link(&host, &c.found[i], err);
 		if (first == 0)
 			first = r;
 	}

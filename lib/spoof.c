@@ -293,7 +293,7 @@ static int add(const struct names *n, const struct cni_port *port)
 	char owner[CNI_OWNER_LEN];
 	int r;
 
-	r = cni_owner(port->id->net, port->id->containerid, port->id->ifname, owner);
+	r = cni_owner(port->id.net, port->id.containerid, port->id.ifname, owner);
 	if (r == 0)
 		r = cni_nft_open(&nft);
 	if (r < 0)
@@ -308,7 +308,7 @@ int cni_spoof_add(const struct cni_port *port, struct cni_error *err)
 	cni_auto(sweep) struct sweep stale = { .id = n.id };
 	int r;
 
-	r = name_all(port->id->containerid, port->id->ifname, &n);
+	r = name_all(port->id.containerid, port->id.ifname, &n);
 	if (r == 0)
 		r = add(&n, port);
 	if (r == -EEXIST) {

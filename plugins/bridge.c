@@ -23,14 +23,6 @@
 /* Places in the result's list of interfaces; a VLAN's gateway comes last. */
 enum { RESULT_BRIDGE, RESULT_HOST, RESULT_CONTAINER };
 
-static int bridge_identify(const struct cni_args *args, struct cni_port_id *ret,
-			   struct cni_error *err)
-{
-	int r = cni_port_id(args->name, args->containerid, args->ifname, ret);
-
-	return r < 0 ? cni_fail(err, CNI_E_INTERNAL, -r, "name the attachment") : 0;
-}
-
 /* ---- ADD, step by step ---- */
 
 static const char *bridge_vlan_key(const struct bridge_conf *c)
@@ -108,56 +100,27 @@ static int bridge_ensure(struct cni_nl *host, const struct bridge_conf *c, struc
 	return r < 0 ? cni_nl_fail(host, err, r, "failed to set bridge \"%s\" up", c->bridge) : 0;
 }
 
-/* A killed ADD left the pair, and perhaps addresses and rules: take them away as its DEL would. */
-static int bridge_clear_leftover(const struct cni_args *args, struct cni_nl *host,
-				 const struct cni_port_id *id, struct cni_error *err)
+/* What a killed ADD may have left beside its pair. */
+static int bridge_clear(const struct cni_args *args, struct cni_error *err)
 {
-	int r;
+	int r = cni_masq_del(args, err);
 
-	r = cni_port_is_leftover(host, id);
-	if (r < 0)
-		return cni_nl_fail(host, err, r, "failed to look for the leftover of an ADD");
-	if (r == 0) {
-		cni_fail(err, CNI_E_INTERNAL, 0, "container veth name (\"%s\") already exists",
-			 args->ifname);
-		cni_error_detail(err,
-				 "the container has an interface of this name; DEL removes it");
-		return -EEXIST;
-	}
-	r = cni_masq_del(args, err);
 	if (r == 0)
 		r = cni_spoof_del(args->name, args->containerid, args->ifname, err);
-	if (r == 0)
-		r = cni_ipam_ask(args, CNI_DEL, err);
-	if (r == 0)
-		r = cni_port_clear(host, id, err); /* last: it is what tells the leftover */
-	return r;
+	return r < 0 ? r : cni_ipam_ask(args, CNI_DEL, err);
 }
 
 static int bridge_add_port(const struct cni_args *args, struct cni_ends *e,
 			   const struct bridge_conf *c, const struct cni_link *br,
-			   const struct cni_port_id *id, struct cni_undo *undo,
-			   struct cni_port *port, struct cni_error *err)
+			   struct cni_undo *undo, struct cni_port *port, struct cni_error *err)
 {
 	struct cni_veth_spec spec = {
-		.ifname = args->ifname,
-		.netns_fd = e->netns,
 		.bridge = br->index,
 		.mtu = c->mtu > 0 ? (unsigned int)c->mtu : 0,
 		.mac = c->has_mac ? c->mac : NULL,
 	};
-	int r;
 
-	r = cni_port_create(&e->host, &e->sbox, &spec, id, undo, port, err);
-	if (r == -EEXIST) {
-		r = bridge_clear_leftover(args, &e->host, id, err);
-		if (r == 0)
-			r = cni_port_create(&e->host, &e->sbox, &spec, id, undo, port, err);
-		if (r == -EEXIST)
-			cni_fail(err, CNI_E_INTERNAL, 0,
-				 "container veth name (\"%s\") already exists", args->ifname);
-	}
-	return r;
+	return cni_port_create(args, e, &spec, bridge_clear, undo, port, err);
 }
 
 /* Before the container's end is up, so that no frame passes another way. */
@@ -369,7 +332,6 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	cni_auto(ends) struct cni_ends e = CNI_ENDS_INIT;
 	bool layer3 = *cni_conf_ipam_type(args), made;
 	struct cni_port port = { 0 };
-	struct cni_port_id id;
 	struct bridge_conf c;
 	struct cni_gateway gw;
 	struct cni_link br;
@@ -382,9 +344,6 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	r = bridge_check_reportable(args, layer3, err);
 	if (r < 0)
 		return r;
-	r = bridge_identify(args, &id, err);
-	if (r < 0)
-		return r;
 	r = cni_ends_open(args, &e, err);
 	if (r < 0)
 		return r;
@@ -394,7 +353,7 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	r = bridge_ensure(&e.host, &c, &br, &made, err);
 	if (r < 0)
 		return r;
-	r = bridge_add_port(args, &e, &c, &br, &id, &undo, &port, err);
+	r = bridge_add_port(args, &e, &c, &br, &undo, &port, err);
 	if (r < 0)
 		return r;
 	r = c.macspoofchk ? bridge_check_spoofing(args, &port, &undo, err) : 0;
@@ -432,27 +391,12 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
  */
 static int bridge_stop_masquerading(const struct cni_args *args, struct cni_error *err)
 {
-	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
 	struct cni_error ignored = { 0 };
 	struct bridge_conf c;
-	struct cni_port_id id;
 
-	if (bridge_read_keys(args, &c, &ignored) == 0 && c.ip_masq &&
-	    bridge_identify(args, &id, &ignored) == 0 && cni_nl_open(&host, -1, &ignored) == 0)
-		cni_port_silence(&host, &id);
+	if (bridge_read_keys(args, &c, &ignored) == 0 && c.ip_masq)
+		cni_port_silence(args);
 	return cni_masq_del(args, err);
-}
-
-static int bridge_delete_link(const struct cni_args *args, struct cni_error *err)
-{
-	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
-	struct cni_port_id id;
-	int r;
-
-	r = bridge_identify(args, &id, err);
-	if (r == 0)
-		r = cni_nl_open(&host, -1, err);
-	return r < 0 ? r : cni_port_remove(&host, &id, args->netns, err);
 }
 
 /* The addresses are free for others. Nothing but a courtesy: the next ADD does it, too. */
@@ -479,7 +423,7 @@ static void bridge_forget_neighbours(const struct cni_args *args)
 static int bridge_del(const struct cni_args *args, struct cni_error *err)
 {
 	int masq = bridge_stop_masquerading(args, err);
-	int link = bridge_delete_link(args, err);
+	int link = cni_port_remove(args, err);
 	int ipam = cni_ipam_ask(args, CNI_DEL, err);
 	int spoof = 0;
 
@@ -491,21 +435,13 @@ static int bridge_del(const struct cni_args *args, struct cni_error *err)
 
 /* ---- GC, STATUS ---- */
 
-static int bridge_collect_links(const struct cni_args *args, struct cni_error *err)
-{
-	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
-	int r = cni_nl_open(&host, -1, err);
-
-	return r < 0 ? r : cni_port_gc(&host, args, err);
-}
-
 static int bridge_gc(const struct cni_args *args, struct cni_error *err)
 {
 	int known = cni_conf_knows_valid(args, err), link, ipam, masq, spoof;
 
 	if (known < 0)
 		return known;
-	link = known ? bridge_collect_links(args, err) : 0;
+	link = known ? cni_port_gc(args, err) : 0;
 	spoof = known && link == 0 ? cni_spoof_gc(args, err) : 0;
 	masq = known ? cni_masq_gc(args, err) : 0;
 	ipam = cni_ipam_ask(args, CNI_GC, err);
