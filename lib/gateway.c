@@ -84,6 +84,11 @@ static int ensure_address(const struct cni_gateway *gw, const struct cni_prefix 
 	r = cni_addr_add(gw->host, gw->link.index, want, flags);
 	if (r < 0 && r != -EEXIST) /* another ADD may have been faster */
 		return add_failed(gw, want, r, err);
+	r = want->ip.family == AF_INET6
+		    ? cni_route_await_local(gw->host, gw->link.index, gw->link.name, &want->ip, err)
+		    : 0;
+	if (r < 0)
+		return r;
 	/* A bridge that somebody else made floats with its ports' MACs until it is told its own. */
 	r = gw->bare ? 0 : cni_link_set_mac(gw->host, gw->link.index, gw->link.mac);
 	return r < 0 ? cni_nl_fail(gw->host, err, r, "failed to set MAC of \"%s\"", gw->link.name)

@@ -5,6 +5,7 @@
 #include "mtu.h"
 #include "nl_addr.h"
 #include "nl_neigh.h"
+#include "nl_route.h"
 #include "routes.h"
 #include "sysctl.h"
 
@@ -13,8 +14,9 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
-/* As long as the Go plugin waits for duplicate address detection. */
+/* As long as the Go plugin waits for duplicate address detection, and for a port. */
 #define DAD_TIMEOUT_MS 5000
+#define UP_TIMEOUT_MS 2550
 
 static bool has_v6(const struct cni_result *res)
 {
@@ -170,6 +172,28 @@ int cni_iface_add_addresses(struct cni_nl *sbox, const struct cni_link *link, in
 	return r == 0 && mode->detect_duplicates && has_v6(res)
 		       ? settle_addresses(sbox, link, place, res, err)
 		       : r;
+}
+
+/* Multicast comes in by a route that is made when the kernel's link watcher has seen the carrier. */
+int cni_iface_wait(struct cni_nl *sbox, const struct cni_link *link, int place,
+		   const struct cni_result *res, struct cni_error *err)
+{
+	struct cni_link now;
+	int r;
+
+	if (!has_v6(res))
+		return 0;
+	r = cni_link_wait_up(sbox, link->name, UP_TIMEOUT_MS, &now, err);
+	if (r < 0 && r != -ETIMEDOUT) /* without carrier nobody asks */
+		return cni_nl_fail(sbox, err, r, "failed to lookup \"%s\"", link->name);
+	r = 0;
+	for (size_t i = 0; r == 0 && i < res->n_ips; i++) {
+		const struct cni_ip *ip = &res->ips[i].address.ip;
+
+		if (res->ips[i].iface == place && ip->family == AF_INET6)
+			r = cni_route_await_local(sbox, link->index, link->name, ip, err);
+	}
+	return r;
 }
 
 void cni_iface_forget(struct cni_nl *host, int ifindex, const struct cni_result *res)

@@ -49,6 +49,19 @@ int cni_iface_add_addresses(struct cni_nl *sbox, const struct cni_link *link, in
 			    struct cni_error *err) cni_must_check;
 
 /**
+ * Wait until an interface's IPv6 addresses are found by its neighbours. The kernel enters addresses, and lets in the
+ * multicast by which they are asked for, in the background: a moment later, or many on a host at work. That it takes very
+ * long is only noted.
+ *
+ * @param sbox   socket in the container's namespace
+ * @param link   up, as is what it is connected to
+ * @param place  as for cni_iface_add_addresses
+ * @return 0; negative errno
+ */
+int cni_iface_wait(struct cni_nl *sbox, const struct cni_link *link, int place,
+		   const struct cni_result *res, struct cni_error *err) cni_must_check;
+
+/**
  * Make the link's other nodes, bridges among them, learn where the interface's addresses are now:
  * gratuitous ARP and unsolicited neighbour advertisements. A failure is only noted: the container
  * works, and its neighbours learn it later.

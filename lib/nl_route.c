@@ -9,6 +9,8 @@
 #include <netlink/attr.h>
 #include <string.h>
 
+#define LOCAL_TIMEOUT_MS 2500
+
 json_int_t cni_route_table(const struct cni_route *route)
 {
 	return route->has_table && route->table > 0 ? route->table : RT_TABLE_MAIN;
@@ -224,7 +226,8 @@ static int on_hit(struct nlmsghdr *nlh, void *ctx)
 	return 0;
 }
 
-int cni_route_get(struct cni_nl *nl, const struct cni_ip *to, struct cni_route_hit *ret)
+/* @param oif  the link whose route is wanted, if it has one; 0 = any */
+static int get_route(struct cni_nl *nl, const struct cni_ip *to, int oif, struct cni_route_hit *ret)
 {
 	struct rtmsg rtm = { .rtm_family = (uint8_t)to->family,
 			     .rtm_dst_len = (uint8_t)cni_ip_bits(to),
@@ -232,9 +235,43 @@ int cni_route_get(struct cni_nl *nl, const struct cni_ip *to, struct cni_route_h
 			     .rtm_flags = RTM_F_FIB_MATCH };
 	struct nl_msg *msg = cni_nl_begin(nl, RTM_GETROUTE, 0, &rtm, sizeof(rtm));
 
-	if (nla_put(msg, RTA_DST, (int)cni_ip_size(to), to->b) < 0)
+	if (nla_put(msg, RTA_DST, (int)cni_ip_size(to), to->b) < 0 ||
+	    (oif && nla_put_u32(msg, RTA_OIF, (uint32_t)oif) < 0))
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, on_hit, ret);
+}
+
+int cni_route_get(struct cni_nl *nl, const struct cni_ip *to, struct cni_route_hit *ret)
+{
+	return get_route(nl, to, 0, ret);
+}
+
+int cni_route_await_local(struct cni_nl *nl, int ifindex, const char *name, const struct cni_ip *ip,
+			  struct cni_error *err)
+{
+	cni_auto(nl) struct cni_nl events = CNI_NL_INIT;
+	long deadline = cni_nl_deadline(LOCAL_TIMEOUT_MS);
+	bool listening = false;
+	char text[CNI_IP_STRLEN];
+	int r = 0;
+
+	while (r == 0) {
+		struct cni_route_hit hit;
+
+		if (get_route(nl, ip, ifindex, &hit) == 0 && hit.local && hit.ifindex == ifindex)
+			return 0;
+		if (listening)
+			r = cni_nl_await(&events, deadline);
+		else
+			r = cni_nl_listen(&events, nl->netns_fd, RTNLGRP_IPV6_ROUTE, err);
+		listening = true;
+	}
+	cni_ip_format(ip, text);
+	if (r == -ETIMEDOUT)
+		cni_note("%s of \"%s\" is not in use yet", text, name);
+	return r == -ETIMEDOUT
+		       ? 0
+		       : cni_nl_fail(nl, err, r, "failed to wait for %s of \"%s\"", text, name);
 }
 
 static int on_netconf(struct nlmsghdr *nlh, void *ctx)

@@ -51,6 +51,17 @@ int cni_route_get(struct cni_nl *nl, const struct cni_ip *to,
 		  struct cni_route_hit *ret) cni_must_check;
 
 /**
+ * Wait until the kernel takes in what comes to an IPv6 address of a link, and hears who asks for it by multicast. It enters
+ * an address in the background, also one without duplicate address detection: a moment later, or many on a host at work.
+ * That it takes longer than 2.5 s is only noted.
+ *
+ * @param name  of the link, for messages
+ * @return 0; negative errno, with @p err
+ */
+int cni_route_await_local(struct cni_nl *nl, int ifindex, const char *name, const struct cni_ip *ip,
+			  struct cni_error *err) cni_must_check;
+
+/**
  * Whether packets are forwarded between links: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding.
  * @param family  AF_INET or AF_INET6
  * @return the parameter's value; negative errno

@@ -371,6 +371,8 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 		return r;
 	r = c.no_cont_iface ? cni_port_look(&port, err) : cni_port_wait(&port, err);
 	if (r == 0 && layer3)
+		r = cni_iface_wait(&e.sbox, &port.cont_end, RESULT_CONTAINER, res, err);
+	if (r == 0 && layer3)
 		bridge_announce(&e, &gw, &port, res);
 	if (r == 0)
 		r = bridge_list_ifaces(args, &br, &port, &gw, res, err);

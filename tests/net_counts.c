@@ -53,7 +53,7 @@ static const struct {
 	  BRIDGE("", V4 "," V6),
 	  "eth0",
 	  false,
-	  { { 280, 16, 53379 }, { 179, 9, 25194 }, { 206, 11, 28284 } } },
+	  { { 304, 20, 54763 }, { 179, 9, 25194 }, { 206, 11, 28284 } } },
 	{ "bridge, nftables",
 	  BRIDGE(MASQ("nftables"), V4),
 	  "eth0",

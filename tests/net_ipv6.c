@@ -3,6 +3,7 @@
  * is asked for, router advertisements, and hosts where IPv6 is off.
  */
 #include "same_world.h"
+#include "trace.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -284,6 +285,46 @@ START_TEST(a_container_may_have_ipv6_where_the_host_and_its_namespace_have_it_of
 }
 END_TEST
 
+/* Read at once, which no program could be started for. */
+static bool takes_in(int routes, const char *what)
+{
+	static char text[16384];
+	ssize_t n = pread(routes, text, sizeof(text) - 1, 0);
+
+	ck_assert_int_gt(n, 0);
+	text[n] = '\0';
+	return strstr(text, what) != NULL;
+}
+
+/*
+ * The kernel makes addresses, and lets multicast in, in workers that need the lock which all changes of links need: if ADD
+ * is over before they had it, the first packet is lost.
+ */
+START_TEST(addresses_are_found_at_once_while_others_change_links)
+{
+	static const char churn[] =
+		"for i in $(seq 40); do echo link add a$i type veth peer name b$i; done >batch; "
+		"for i in $(seq 40); do echo link set a$i up; echo link set b$i up; done >>batch; "
+		"for i in $(seq 40); do echo link del a$i; done >>batch; "
+		"while [ -e churning ]; do ip -batch batch; done";
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), routes;
+
+	enter(c1);
+	routes = open("/proc/self/net/ipv6_route", O_RDONLY | O_CLOEXEC);
+	ck_assert(routes >= 0 && setns(here, CLONE_NEWNET) == 0);
+	sh("cd %s && for i in 1 2 3; do mkdir $i && cd $i && touch churning && "
+	   "{ timeout 60 unshare -n sh -c '%s' >/dev/null 2>&1 & } && cd ..; done",
+	   world_dir(), churn);
+	for (int i = 0; i < 20; i++) {
+		call_ok(by_plain(on("ADD", c1, NET("", DUAL))));
+		ck_assert(takes_in(routes, "fd000000000000000000000000000002 80 "));
+		ck_assert(takes_in(routes, "ff000000000000000000000000000000 08 "));
+		call_ok(by_plain(on("DEL", c1, NET("", DUAL))));
+	}
+	sh("cd %s && rm */churning", world_dir());
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ipv6");
@@ -293,6 +334,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, an_address_can_be_bound_and_connected_from_when_add_returns, 0, 2);
 	tcase_add_test(tc, no_address_is_tentative_without_detection);
+	tcase_add_test(tc, addresses_are_found_at_once_while_others_change_links);
 	tcase_add_test(tc, detection_is_over_when_add_returns);
 	tcase_add_test(tc, detection_does_not_need_a_gateway);
 	tcase_add_test(tc, a_duplicate_address_is_named_and_leaves_nothing);
