@@ -95,7 +95,7 @@ static int ensure_address(const struct cni_gateway *gw, const struct cni_prefix 
 		     : 0;
 }
 
-static int enable_forwarding(struct cni_nl *host, sa_family_t family, struct cni_error *err)
+int cni_gateway_forward(struct cni_nl *host, sa_family_t family, struct cni_error *err)
 {
 	struct cni_sysctl s;
 	int r;
@@ -128,7 +128,7 @@ static int ensure_family(const struct cni_gateway *gw, sa_family_t family,
 			return r;
 		any = true;
 	}
-	return any ? enable_forwarding(gw->host, family, err) : 0;
+	return any ? cni_gateway_forward(gw->host, family, err) : 0;
 }
 
 int cni_gateway_ensure(const struct cni_gateway *gw, const struct cni_result *res,

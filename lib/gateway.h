@@ -18,6 +18,16 @@ struct cni_gateway {
 };
 
 /**
+ * See to it that the host forwards packets of a family. Shared by all containers, so never undone.
+ *
+ * @param host    socket in the process's own namespace
+ * @param family  AF_INET or AF_INET6
+ * @return 0; negative errno
+ */
+int cni_gateway_forward(struct cni_nl *host, sa_family_t family,
+			struct cni_error *err) cni_must_check;
+
+/**
  * See to it that the link has the gateway address of every address of a result, and that its families
  * are forwarded. Shared by all containers, so nothing of it is ever undone.
  *

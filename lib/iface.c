@@ -45,7 +45,7 @@ static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool
 	}
 	needed = n;
 	/* The rest are refinements; without IPv6 there is nothing to refine. */
-	if (v6)
+	if (v6 && !mode->alone)
 		cni_sysctl_init(&set[n++], "1", false, "ipv6/conf/%s/ndisc_notify", link->name);
 	if (!mode->accept_ra) {
 		cni_sysctl_init(&set[n++], "0", false, "ipv6/conf/%s/accept_ra", link->name);
@@ -68,18 +68,20 @@ static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool
 }
 
 static int add_addresses(struct cni_nl *sbox, const struct cni_link *link, int place,
-			 const struct cni_result *res, bool detect_duplicates,
+			 const struct cni_iface_mode *mode, const struct cni_result *res,
 			 struct cni_error *err)
 {
 	for (size_t i = 0; i < res->n_ips; i++) {
 		const struct cni_prefix *p = &res->ips[i].address;
-		bool sure = p->ip.family == AF_INET6 && !detect_duplicates;
+		bool sure = p->ip.family == AF_INET6 && !mode->detect_duplicates;
+		unsigned int flags = (sure ? IFA_F_NODAD : 0) |
+				     (mode->alone ? IFA_F_NOPREFIXROUTE : 0);
 		char text[CNI_PREFIX_STRLEN];
 		int r;
 
 		if (res->ips[i].iface != place)
 			continue;
-		r = cni_addr_add(sbox, link->index, p, sure ? IFA_F_NODAD : 0);
+		r = cni_addr_add(sbox, link->index, p, flags);
 		if (r < 0)
 			return cni_nl_fail(sbox, err, r, "failed to add IP addr %s to \"%s\"",
 					   cni_prefix_format(p, text), link->name);
@@ -167,7 +169,7 @@ int cni_iface_add_addresses(struct cni_nl *sbox, const struct cni_link *link, in
 			    const struct cni_iface_mode *mode, const struct cni_result *res,
 			    struct cni_error *err)
 {
-	int r = add_addresses(sbox, link, place, res, mode->detect_duplicates, err);
+	int r = add_addresses(sbox, link, place, mode, res, err);
 
 	return r == 0 && mode->detect_duplicates && has_v6(res)
 		       ? settle_addresses(sbox, link, place, res, err)

@@ -69,6 +69,18 @@ void cni_check_up(const struct cni_link *link, struct cni_faults *f)
 			       "Interface %s is down", link->name);
 }
 
+void cni_check_mtu(const struct cni_link *end, json_int_t want, struct cni_faults *f)
+{
+	char asked[24], have[24];
+
+	if (want <= 0 || end->mtu >= want)
+		return;
+	snprintf(asked, sizeof(asked), "%lld", (long long)want);
+	snprintf(have, sizeof(have), "%u", end->mtu);
+	cni_faults_add(f, &(struct cni_fault){ "mtu", end->name, asked, have },
+		       "Interface %s has MTU %s, less than %s", end->name, have, asked);
+}
+
 bool cni_check_link(const struct cni_args *args, struct cni_nl *sbox, const char *kind,
 		    const struct cni_result *prev, struct cni_link *ret, struct cni_faults *f)
 {
@@ -93,6 +105,18 @@ bool cni_check_link(const struct cni_args *args, struct cni_nl *sbox, const char
 		cni_faults_add(f, &fault, "Interface %s Mac %s doesn't match container Mac: %s",
 			       args->ifname, entry->mac, mac);
 	return true;
+}
+
+int cni_check_host_end(struct cni_nl *host, const struct cni_link *link, struct cni_link *ret,
+		       struct cni_faults *f)
+{
+	int r = link->peer ? cni_link_get_index(host, link->peer, ret) : -ENODEV;
+
+	if (r < 0 && r != -ENODEV) {
+		cni_check_failed(f, host, r, "failed to lookup the host end of \"%s\"", link->name);
+		return -1;
+	}
+	return r == 0 && strcmp(ret->kind, "veth") == 0 && ret->peer == link->index;
 }
 
 /* ---- addresses and routes ---- */

@@ -42,6 +42,13 @@ bool cni_check_mac_differs(const struct cni_iface *entry, const struct cni_link 
 void cni_check_up(const struct cni_link *link, struct cni_faults *f);
 
 /**
+ * Check that a host end is not smaller than was asked for: frames that are longer than it takes are lost without a word.
+ * A container's end of another MTU is no fault: the tuning plugin sets it, and TCP goes by the smaller one.
+ * @param want  bytes; 0 and less, CNI_JSON_AUTO among them, ask for nothing
+ */
+void cni_check_mtu(const struct cni_link *end, json_int_t want, struct cni_faults *f);
+
+/**
  * Check that the container's interface is in the result and in the namespace, of one kind, with the
  * MAC of the result.
  *
@@ -53,6 +60,16 @@ void cni_check_up(const struct cni_link *link, struct cni_faults *f);
 bool cni_check_link(const struct cni_args *args, struct cni_nl *sbox, const char *kind,
 		    const struct cni_result *prev, struct cni_link *ret,
 		    struct cni_faults *f) cni_must_check;
+
+/**
+ * Look up the other end of a container's veth, in the host.
+ *
+ * @param host  socket in the host's namespace
+ * @param link  of cni_check_link
+ * @return 1 if it is there; 0 if not, which is for the caller to say; -1 if the request failed, which is added
+ */
+int cni_check_host_end(struct cni_nl *host, const struct cni_link *link, struct cni_link *ret,
+		       struct cni_faults *f) cni_must_check;
 
 /** Check that an interface has every address of a result, and that every route is there. */
 void cni_check_addresses(struct cni_nl *sbox, const struct cni_link *link,

@@ -25,14 +25,26 @@ bool cni_masq_knows(const char *backend)
 	return !*backend || find(backend);
 }
 
+static void undo_add(void *ctx)
+{
+	const struct cni_args *args = ctx;
+	struct cni_error err = { 0 };
+
+	if (cni_masq_del(args, &err) < 0)
+		cni_note("undo of ADD: %s", err.msg);
+}
+
 int cni_masq_add(const struct cni_args *args, const struct cni_masq_conf *conf,
-		 const struct cni_result *res, struct cni_error *err)
+		 const struct cni_result *res, struct cni_undo *undo, struct cni_error *err)
 {
 	const struct cni_masq_backend *backend = find(conf->backend);
 
 	if (!backend)
 		return cni_invalid(err, "unknown ipmasq backend \"%s\"", conf->backend);
-	return res->n_ips > 0 ? backend->add(args, res, conf->random_fully, err) : 0;
+	if (res->n_ips == 0)
+		return 0;
+	cni_undo_push(undo, undo_add, (void *)args);
+	return backend->add(args, res, conf->random_fully, err);
 }
 
 void cni_masq_check(const struct cni_args *args, const struct cni_masq_conf *conf,

@@ -8,6 +8,7 @@
 
 #include "faults.h"
 #include "plugin.h"
+#include "undo.h"
 
 /** How to masquerade. */
 struct cni_masq_conf {
@@ -22,12 +23,15 @@ bool cni_masq_knows(const char *backend);
  * Masquerade what leaves the subnet of each address of a result. Makes tables and chains if they are
  * not there.
  *
- * @param args  network, container and interface: the attachment that owns the rules
+ * @param args  network, container and interface: the attachment that owns the rules; borrowed until @p undo has run or
+ *              was disarmed
  * @param conf  with a backend that cni_masq_knows
- * @return 0; negative errno: nothing was changed; -EAGAIN with CNI_E_RETRY if others hold the lock
+ * @param undo  gains one step: remove the rules; also after a failure, as it may be the answer alone that was lost
+ * @return 0; negative errno: nothing was changed, as far as can be known; -EAGAIN with CNI_E_RETRY if others hold the lock
  */
 int cni_masq_add(const struct cni_args *args, const struct cni_masq_conf *conf,
-		 const struct cni_result *res, struct cni_error *err) cni_must_check;
+		 const struct cni_result *res, struct cni_undo *undo,
+		 struct cni_error *err) cni_must_check;
 
 /**
  * Check that there is a rule of the attachment for each address of a result. Only if nftables is named as

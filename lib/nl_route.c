@@ -31,7 +31,8 @@ static int put_metrics(struct nl_msg *msg, const struct cni_route *route)
 }
 
 /* One path is written as attributes of the route, more than one as a list of them. */
-static int put_paths(struct nl_msg *msg, int ifindex, const struct cni_ip *const *gw, size_t n)
+static int put_paths(struct nl_msg *msg, int ifindex, const struct cni_ip *const *gw, size_t n,
+		     unsigned int flags)
 {
 	struct nlattr *list;
 
@@ -47,7 +48,8 @@ static int put_paths(struct nl_msg *msg, int ifindex, const struct cni_ip *const
 
 		if (!nh)
 			return -ENOMEM;
-		*nh = (struct rtnexthop){ .rtnh_ifindex = ifindex };
+		*nh = (struct rtnexthop){ .rtnh_ifindex = ifindex,
+					  .rtnh_flags = (unsigned char)flags };
 		if (nla_put(msg, RTA_GATEWAY, (int)cni_ip_size(gw[i]), gw[i]->b) < 0)
 			return -ENOMEM;
 		nh->rtnh_len = (unsigned short)((char *)nlmsg_tail(nlmsg_hdr(msg)) - (char *)nh);
@@ -59,8 +61,9 @@ static int put_paths(struct nl_msg *msg, int ifindex, const struct cni_ip *const
 }
 
 int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
-		  const struct cni_ip *const *gw, size_t n_gw)
+		  const struct cni_ip *const *gw, size_t n_gw, bool sure)
 {
+	unsigned int flags = sure && n_gw ? RTNH_F_ONLINK : 0;
 	uint32_t table = (uint32_t)cni_route_table(route);
 	struct rtmsg rtm = {
 		.rtm_family = (uint8_t)route->dst.ip.family,
@@ -69,14 +72,38 @@ int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
 		.rtm_protocol = RTPROT_BOOT,
 		.rtm_scope = route->has_scope ? (uint8_t)route->scope : RT_SCOPE_UNIVERSE,
 		.rtm_type = RTN_UNICAST,
+		.rtm_flags = n_gw == 1 ? flags : 0,
 	};
 	struct nl_msg *msg = cni_nl_begin(nl, RTM_NEWROUTE, NLM_F_CREATE, &rtm, sizeof(rtm));
 
 	if (nla_put(msg, RTA_DST, (int)cni_ip_size(&route->dst.ip), route->dst.ip.b) < 0 ||
-	    put_paths(msg, ifindex, gw, n_gw) < 0 ||
+	    put_paths(msg, ifindex, gw, n_gw, flags) < 0 ||
 	    (route->priority > 0 &&
 	     nla_put_u32(msg, RTA_PRIORITY, (uint32_t)route->priority) < 0) ||
 	    (table >= 256 && nla_put_u32(msg, RTA_TABLE, table) < 0) || put_metrics(msg, route) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+int cni_path_add(struct cni_nl *nl, int ifindex, const struct cni_path *path)
+{
+	const struct cni_ip *dst = &path->dst.ip;
+	struct rtmsg rtm = {
+		.rtm_family = (uint8_t)dst->family,
+		.rtm_dst_len = (uint8_t)path->dst.len,
+		.rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = RTPROT_BOOT,
+		.rtm_scope = path->scope,
+		.rtm_type = RTN_UNICAST,
+	};
+	struct nl_msg *msg =
+		cni_nl_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &rtm, sizeof(rtm));
+
+	if (nla_put(msg, RTA_DST, (int)cni_ip_size(dst), dst->b) < 0 ||
+	    nla_put_u32(msg, RTA_OIF, (uint32_t)ifindex) < 0 ||
+	    (path->gw && nla_put(msg, RTA_GATEWAY, (int)cni_ip_size(path->gw), path->gw->b) < 0) ||
+	    (path->from &&
+	     nla_put(msg, RTA_PREFSRC, (int)cni_ip_size(path->from), path->from->b) < 0))
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, NULL, NULL);
 }

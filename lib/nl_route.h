@@ -16,10 +16,23 @@ json_int_t cni_route_table(const struct cni_route *route);
  *
  * @param gw    gateways, of the destination's family, borrowed
  * @param n_gw  how many; 0 = the destination is on the link, more than 1 = a multipath route
+ * @param sure  the gateways are on the link, even if no route says so
  * @return 0; -EEXIST if there is just this route; -ENETUNREACH if a gateway is not on the link
  */
 int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
-		  const struct cni_ip *const *gw, size_t n_gw) cni_must_check;
+		  const struct cni_ip *const *gw, size_t n_gw, bool sure) cni_must_check;
+
+/** A route of the main table that a plugin makes by itself. Addresses are borrowed, and of one family. */
+struct cni_path {
+	struct cni_prefix dst; /**< without host bits */
+	const struct cni_ip *gw; /**< on the link; NULL = the destination is */
+	const struct cni_ip *
+		from; /**< what the host's own packets have as their source; NULL = the kernel's choice */
+	uint8_t scope; /**< RT_SCOPE_*; IPv6 has none */
+};
+
+/** Add it out of one link. @return 0; -EEXIST if there is one to this destination, by whatever link */
+int cni_path_add(struct cni_nl *nl, int ifindex, const struct cni_path *path) cni_must_check;
 
 /** Where packets leave the host. */
 struct cni_route_hop {

@@ -122,7 +122,29 @@ static int add_failed(struct cni_nl *nl, struct cni_error *err, int r, const str
 			   (long long)route->priority);
 }
 
-int cni_routes_add(struct cni_nl *nl, const struct cni_link *link, const struct cni_result *res,
+static bool is_in_subnet(const struct cni_result *res, const struct cni_ip *gw)
+{
+	bool inside = false;
+
+	for (size_t i = 0; i < res->n_ips; i++) {
+		if (cni_ip_cmp(&res->ips[i].gateway, gw) == 0)
+			return false; /* there is a route to it */
+		inside |= cni_prefix_contains(&res->ips[i].address, gw);
+	}
+	return inside;
+}
+
+/* Whether a gateway is on the link, though nothing but its subnet says so. */
+static bool any_in_subnet(const struct cni_result *res, const struct cni_ip *const *paths, size_t n)
+{
+	while (n > 0)
+		if (is_in_subnet(res, paths[--n]))
+			return true;
+	return false;
+}
+
+int cni_routes_add(struct cni_nl *nl, const struct cni_link *link,
+		   const struct cni_iface_mode *mode, const struct cni_result *res,
 		   struct cni_error *err)
 {
 	cni_auto(paths) const struct cni_ip **paths = NULL;
@@ -139,7 +161,8 @@ int cni_routes_add(struct cni_nl *nl, const struct cni_link *link, const struct 
 		if (joins_earlier(res, i))
 			continue;
 		n = collect_paths(res, i, paths);
-		r = cni_route_add(nl, link->index, &res->routes[i], paths, n);
+		r = cni_route_add(nl, link->index, &res->routes[i], paths, n,
+				  mode->alone && any_in_subnet(res, paths, n));
 		if (r < 0)
 			return add_failed(nl, err, r, link, &res->routes[i], paths, n);
 	}

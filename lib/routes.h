@@ -5,6 +5,7 @@
 #ifndef CNI_ROUTES_H
 #define CNI_ROUTES_H
 
+#include "iface.h"
 #include "nl_link.h"
 #include "result.h"
 
@@ -26,10 +27,12 @@ int cni_routes_check(const struct cni_result *res, struct cni_error *err) cni_mu
  *
  * @param nl    socket in the container's namespace
  * @param link  borrowed; up
+ * @param mode  of the link: one that is alone on it has no routes to its subnets, and gateways of these are on it still
  * @param res   passed cni_routes_check
  * @return 0; negative errno
  */
-int cni_routes_add(struct cni_nl *nl, const struct cni_link *link, const struct cni_result *res,
+int cni_routes_add(struct cni_nl *nl, const struct cni_link *link,
+		   const struct cni_iface_mode *mode, const struct cni_result *res,
 		   struct cni_error *err) cni_must_check;
 
 #endif

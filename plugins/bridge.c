@@ -193,24 +193,6 @@ static int bridge_plan(const struct bridge_conf *c, struct cni_result *res, stru
 	return 0;
 }
 
-static void bridge_undo_masq(void *ctx)
-{
-	const struct cni_args *args = ctx;
-	struct cni_error err = { 0 };
-
-	if (cni_masq_del(args, &err) < 0)
-		cni_note("undo of ADD: %s", err.msg);
-}
-
-/* The undo comes first: when the answer alone is lost, for lack of memory, the rules are there. */
-static int bridge_masquerade(const struct cni_args *args, const struct bridge_conf *c,
-			     const struct cni_result *res, struct cni_undo *undo,
-			     struct cni_error *err)
-{
-	cni_undo_push(undo, bridge_undo_masq, (void *)args);
-	return cni_masq_add(args, &c->masq, res, err);
-}
-
 /*
  * The interfaces of the result. A bridge that is not of our making may have changed its MAC. One whose first port this
  * is can send when the kernel's link watcher has seen it: who asks for the link need not wait for that.
@@ -304,10 +286,10 @@ static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 		return r;
 	r = c->is_gw ? bridge_ensure_gateway(c, gw, res, err) : 0;
 	if (r == 0 && c->ip_masq)
-		r = bridge_masquerade(args, c, res, undo, err);
+		r = cni_masq_add(args, &c->masq, res, undo, err);
 	if (r == 0 && !up_first)
 		r = bridge_open(e, port, err);
-	return r < 0 ? r : cni_routes_add(&e->sbox, &port->cont_end, res, err);
+	return r < 0 ? r : cni_routes_add(&e->sbox, &port->cont_end, &c->mode, res, err);
 }
 
 /* Not before the port forwards: what is announced earlier is lost. */

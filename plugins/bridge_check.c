@@ -72,23 +72,6 @@ static void bridge_check_place(struct cni_nl *host, const char *bridge, const st
 	}
 }
 
-/*
- * Frames that are longer than the host end takes are lost without a word. A container end of another
- * MTU is no fault: the tuning plugin sets it, and TCP goes by the smaller one.
- */
-static void bridge_check_mtu(const struct bridge_conf *c, const struct cni_link *end,
-			     struct cni_faults *f)
-{
-	char want[24], have[24];
-
-	if (c->mtu <= 0 || end->mtu >= c->mtu)
-		return;
-	snprintf(want, sizeof(want), "%lld", (long long)c->mtu);
-	snprintf(have, sizeof(have), "%u", end->mtu);
-	cni_faults_add(f, &(struct cni_fault){ "mtu", end->name, want, have },
-		       "Interface %s has MTU %s, less than %s", end->name, have, want);
-}
-
 /* What a port is beyond what was asked for is somebody else's doing, and no fault. */
 static void bridge_check_flags(const struct bridge_conf *c, const struct cni_link *end,
 			       struct cni_faults *f)
@@ -184,12 +167,10 @@ static void bridge_check_port(const struct cni_args *args, struct cni_nl *host,
 	struct cni_link end;
 	int r;
 
-	r = cont->peer ? cni_link_get_index(host, cont->peer, &end) : -ENODEV;
-	if (r < 0 && r != -ENODEV) {
-		cni_check_failed(f, host, r, "failed to lookup the host end of \"%s\"", cont->name);
+	r = cni_check_host_end(host, cont, &end, f);
+	if (r < 0)
 		return;
-	}
-	if (r < 0 || strcmp(end.kind, "veth") != 0 || end.peer != cont->index) {
+	if (r == 0) {
 		cni_faults_add(f, &(struct cni_fault){ "port", cont->name, c->bridge, NULL },
 			       "CNI veth created for bridge %s was not found: %s has no end here",
 			       c->bridge, cont->name);
@@ -201,7 +182,7 @@ static void bridge_check_port(const struct cni_args *args, struct cni_nl *host,
 		cni_faults_add(f, &fault, "Interface %s Mac doesn't match: %s not found", end.name,
 			       entry->mac);
 	cni_check_up(&end, f);
-	bridge_check_mtu(c, &end, f);
+	cni_check_mtu(&end, c->mtu, f);
 	bridge_check_flags(c, &end, f);
 	if (br && end.master == br->index)
 		bridge_check_vlans(host, c, br, &end, f);
