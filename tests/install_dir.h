@@ -15,8 +15,8 @@
 #define KEPT BIN "/.ccni-backup"
 #define NO_LINKS "-e inject=linkat:error=EPERM "
 
-static const char *const names[] = { "bridge",	"firewall", "host-local", "loopback",
-				     "portmap", "static",   "tuning",	  "ccni" };
+static const char *const names[] = { "bridge", "firewall", "host-local", "loopback", "portmap",
+				     "ptp",    "static",   "tuning",	 "ccni" };
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
 /* ---- running it ---- */

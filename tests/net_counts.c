@@ -53,7 +53,7 @@ static const struct {
 	  BRIDGE("", V4 "," V6),
 	  "eth0",
 	  false,
-	  { { 304, 20, 54763 }, { 179, 9, 25194 }, { 206, 11, 28284 } } },
+	  { { 284, 18, 53379 }, { 179, 9, 25194 }, { 206, 11, 28284 } } },
 	{ "bridge, nftables",
 	  BRIDGE(MASQ("nftables"), V4),
 	  "eth0",
@@ -64,6 +64,13 @@ static const struct {
 	  "eth0",
 	  false,
 	  { { 252, 22, 47954 }, { 179, 9, 23844 }, { 244, 24, 50116 } } },
+	{ "ptp, dual stack",
+	  LIST("ptp", "",
+	       ",\"ipam\":{\"type\":\"host-local\",\"ranges\":[" V4 "," V6
+	       "],\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":\"::/0\"}]}"),
+	  "eth0",
+	  false,
+	  { { 289, 22, 57504 }, { 181, 10, 26245 }, { 189, 7, 26197 } } },
 	{ "portmap, nftables",
 	  MAP("nftables"),
 	  "eth0",
@@ -92,7 +99,8 @@ static void setup(void)
 	world_setup();
 	use_iptables("nft");
 	sh("mkdir " BIN " && cp %s/ccni " BIN " && cd " BIN
-	   " && for p in bridge firewall host-local loopback portmap tuning; do ln ccni $p; done",
+	   " && for p in bridge firewall host-local loopback portmap ptp tuning; do ln ccni $p; "
+	   "done",
 	   our_plugins());
 	no_link_local();
 }

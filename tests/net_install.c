@@ -44,7 +44,7 @@ START_TEST(installs_all_plugins_as_one_file)
 				.bin = BIN, .plugin = names[i], .command = "VERSION", .id = "" });
 	}
 	ck_assert_str_eq(sh("ls -A " BIN " | xargs"),
-			 "bridge ccni firewall host-local loopback portmap static tuning");
+			 "bridge ccni firewall host-local loopback portmap ptp static tuning");
 }
 END_TEST
 
@@ -133,7 +133,7 @@ START_TEST(what_others_install_later_is_kept_too)
 	install_ok("");
 	ck_assert_str_eq(sh("ls -A " KEPT " | xargs"),
 			 "bridge bridge.1 ccni.absent firewall.absent host-local loopback.absent "
-			 "portmap.absent static tuning.absent");
+			 "portmap.absent ptp.absent static tuning.absent");
 	o = install("--restore");
 	ck_assert_int_eq(o.status, 0);
 	ck_assert_ptr_nonnull(strstr(o.err, KEPT " has older files"));
@@ -184,7 +184,7 @@ START_TEST(an_older_build_is_ours)
 	assert_all_new();
 	install_ok("--restore");
 	ck_assert_str_eq(sh("grep -c '@(#)ccni 0.0.9' " BIN "/bridge; ls -A " BIN " | wc -l"),
-			 "1\n8");
+			 "1\n9");
 	/* Now ours are there, and nothing is kept. */
 	ck_assert_int_eq(install("--restore").status, 1);
 	ck_assert_str_eq(install("--restore").err, "ccni install: nothing is kept in " KEPT "\n");
@@ -213,6 +213,7 @@ START_TEST(list_says_what_is_what)
 		"loopback NOW symlink \n"
 		"macvlan other - \n"
 		"portmap other - \n"
+		"ptp NOW nothing \n"
 		"static OLD nothing \n"
 		"tuning NOW nothing \n"
 		"ccni NOW nothing ");

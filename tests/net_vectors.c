@@ -372,7 +372,7 @@ static void replay_add(const struct vector *v)
 
 	if (is_chained(v->plugin))
 		attach(v);
-	else if (n_attachments > 0 && strcmp(v->plugin, "bridge") == 0 && v->status == 0)
+	else if (n_attachments > 0 && makes_a_link(v->plugin) && v->status == 0)
 		detach_all();
 	if (v->status == 0)
 		leases_as_then(v->conf, v->answer);

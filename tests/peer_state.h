@@ -159,19 +159,23 @@ static inline bool sysctl_is(const char *link, const char *key, char value)
 	return c == value;
 }
 
-/* Whether a link has an address of its own that may be used: neither tentative nor to come. */
+/* Whether a link has an address of its own, and all that it has may be used: neither tentative nor to come. */
 static inline bool has_link_local(const char *link)
 {
 	FILE *f = fopen("/proc/self/net/if_inet6", "r");
+	bool found = false, tentative = false;
 	char name[IF_NAMESIZE];
 	unsigned int scope, flags;
-	bool found = false;
 
-	while (f && !found && fscanf(f, "%*s %*x %*x %x %x %15s", &scope, &flags, name) == 3)
-		found = scope == 0x20 && !(flags & 0x40) && strcmp(name, link) == 0;
+	while (f && fscanf(f, "%*s %*x %*x %x %x %15s", &scope, &flags, name) == 3) {
+		if (strcmp(name, link) != 0)
+			continue;
+		found |= scope == 0x20;
+		tentative |= (flags & 0x40) != 0;
+	}
 	if (f)
 		fclose(f);
-	return found;
+	return found && !tentative;
 }
 
 /* The kernel handles a changed carrier within a second; at once, if it is asked about it. */

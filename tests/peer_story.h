@@ -26,6 +26,8 @@ enum {
 	LAYER3 = 256,
 	DAD = 512, /* enabledad; NODAD: not */
 	NODAD = 1024,
+	ROUTED = 2048, /* ptp */
+	ONLINK = 4096,
 };
 
 /* Their text or ours is put through `sed -E`; `what` stands with the reason in docs/compat.md. */
@@ -57,6 +59,16 @@ static const struct {
 	  "s/^(10.50.0.0.16 via 10.1.0.9 dev eth0)/\\1 mtu 1400 advmss 1300/", NULL },
 	{ LENIENT, "DEL of a configuration that does not validate",
 	  "/^== DEL of ctr[12]: exit 1$/{N;N;N;N;s/exit 1.*/exit 0\\n/}", NULL },
+	{ ROUTED, "Addresses without duplicate address detection",
+	  "/^<veth> inet6 /s/ scope global( nodad)?/ scope global nodad/; "
+	  "s#(eth0.accept_dad:).*#\\10#",
+	  NULL },
+	{ ROUTED, "Addresses of a routed container bring no routes",
+	  "/^eth0 inet/{/link-local/!s/( global( nodad)?)( eth0)?/\\1 noprefixroute\\3/}", NULL },
+	{ ONLINK, "Gateways of a routed container's subnet",
+	  "/^10.50.0.0.16 via 10.1.0.9/s/$/ onlink/; /^fd00:50::.48 via fd00:1::9/s/ pref/ onlink "
+	  "pref/",
+	  NULL },
 	{ OLD, "Modes of lease files", "/^\\.\\/networks/s/ f 644$/ f 600/", NULL },
 	{ OLD, "keep_addr_on_down", "s/(eth0.keep_addr_on_down:).*/\\1*/",
 	  "s/(eth0.keep_addr_on_down:).*/\\1*/" },
@@ -151,6 +163,7 @@ static inline void compare(const struct row *row, const char *bin, bool old)
 	unsigned int allow = row->allow | ALWAYS | (old ? OLD : 0) |
 			     (strstr(row->config, "'ipam'") ? LAYER3 : 0) |
 			     (strstr(row->config, "'enabledad'") ? DAD : NODAD) |
+			     (strstr(row->config, "'type':'ptp'") ? ROUTED : 0) |
 			     (row->before && strstr(row->before, "ip link add") ? 0 : NEW_BRIDGE);
 	const char *a = "cat", *b = "cat";
 

@@ -22,7 +22,7 @@
 
 /* Plugins whose requests are replayed; those of others are counted and named. */
 static const char *const replayed[] = { "bridge",  "firewall", "host-local", "loopback",
-					"portmap", "static",   "tuning" };
+					"portmap", "ptp",      "static",     "tuning" };
 
 /* ---- the recordings ---- */
 
@@ -55,6 +55,11 @@ static bool is_chained(const char *plugin)
 {
 	return strcmp(plugin, "firewall") == 0 || strcmp(plugin, "portmap") == 0 ||
 	       strcmp(plugin, "tuning") == 0;
+}
+
+static bool makes_a_link(const char *plugin)
+{
+	return strcmp(plugin, "bridge") == 0 || strcmp(plugin, "ptp") == 0;
 }
 
 static bool is_replayed(const char *plugin)
