@@ -158,16 +158,25 @@ static int read_value(struct place *place, const char *path, size_t room, char *
 	return *ret ? 0 : -ENOMEM;
 }
 
+/*
+ * The kernel may take a part: of "5 6", where there is one number, the first. What follows it passes over, unless
+ * sysctl_writes_strict(5) says otherwise; so it is given all, as any program would.
+ */
 static int write_value(struct place *place, const char *path, const char *value)
 {
 	cni_auto(fd) int fd = open_parameter(place, path, O_WRONLY);
-	size_t len = strlen(value);
-	ssize_t n;
+	size_t len = strlen(value), done = 0;
 
 	if (fd < 0)
 		return fd;
-	n = write(fd, value, len);
-	return n < 0 ? -errno : n == (ssize_t)len ? 0 : -EIO;
+	do {
+		ssize_t n = write(fd, value + done, len - done);
+
+		if (n < 0 || (n == 0 && len > 0))
+			return n < 0 ? -errno : -EIO;
+		done += (size_t)n;
+	} while (done < len);
+	return 0;
 }
 
 static int apply(struct place *place, struct cni_sysctl *s)
@@ -283,7 +292,8 @@ static int exchange_all(void *ctx)
 	for (size_t i = 0; i < job->n; i++) {
 		int r = read_if_readable(&place, &set[i]);
 
-		if (r < 0)
+		if (r < 0 &&
+		    r != -EIO) /* ipv6/conf/X/stable_secret cannot be read until it is set */
 			return fail(place.tree, &set[i], r == -ENOENT ? "open" : "read", r,
 				    job->err);
 	}
@@ -291,7 +301,8 @@ static int exchange_all(void *ctx)
 		int r = write_value(&place, set[i].path, set[i].value);
 
 		if (r < 0 && !is_well_as_it_is(&set[i], r)) {
-			put_back(&place, set, i);
+			put_back(&place, set,
+				 i + 1); /* of "1 2 x" the kernel has set two numbers */
 			return fail(place.tree, &set[i],
 				    r == -EACCES || r == -EROFS ? "open" : "write", r, job->err);
 		}

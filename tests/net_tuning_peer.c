@@ -76,6 +76,12 @@ static const struct row {
 	{ .name = "sysctl for writing",
 	  .config = CONF(",'sysctl':{'net.ipv4.route.flush':'1'}"),
 	  .allow = CHECK },
+	{ .name = "sysctl that cannot be read until it is set",
+	  .config = CONF(",'sysctl':{'net.ipv6.conf.IFNAME.stable_secret':"
+			 "'2001:0db8:0000:0000:0000:0000:0000:0001'}"),
+	  .newest = true },
+	{ .name = "sysctl with more than the kernel takes",
+	  .config = CONF(",'sysctl':{'net.core.somaxconn':'77 88'}") },
 	{ .name = "mac", .config = CONF(",'mac':'" NEW_MAC "'") },
 	{ .name = "mac with dashes",
 	  .config = CONF(",'mac':'02-00-00-00-00-0A'"),
