@@ -159,8 +159,8 @@ static int read_value(struct place *place, const char *path, size_t room, char *
 }
 
 /*
- * The kernel may take a part: of "5 6", where there is one number, the first. What follows it passes over, unless
- * sysctl_writes_strict(5) says otherwise; so it is given all, as any program would.
+ * The kernel may take a part: of "5 6", where there is one number, the first. The rest, written after it, it
+ * passes over, unless kernel.sysctl_writes_strict is 0.
  */
 static int write_value(struct place *place, const char *path, const char *value)
 {
@@ -219,10 +219,21 @@ static int read_all(void *ctx)
 	return 0;
 }
 
+/* An empty value is a line without anything in it: to write nothing at all changes nothing. */
+static int put_one_back(struct place *place, const struct cni_sysctl *s)
+{
+	cni_auto(free) char *now = NULL;
+	int r = s->was ? read_value(place, s->path, LONG_VALUE, &now) : 0;
+
+	if (!s->was || r < 0 || strcmp(now, s->was) == 0)
+		return r;
+	return write_value(place, s->path, *s->was ? s->was : "\n");
+}
+
 static void put_back(struct place *place, struct cni_sysctl *set, size_t n)
 {
 	while (n-- > 0) {
-		int r = set[n].was ? write_value(place, set[n].path, set[n].was) : 0;
+		int r = put_one_back(place, &set[n]);
 
 		if (r < 0)
 			cni_note("undo of ADD: write %s/%s: %s", TREE, set[n].path,
@@ -292,8 +303,8 @@ static int exchange_all(void *ctx)
 	for (size_t i = 0; i < job->n; i++) {
 		int r = read_if_readable(&place, &set[i]);
 
-		if (r < 0 &&
-		    r != -EIO) /* ipv6/conf/X/stable_secret cannot be read until it is set */
+		/* EIO: ipv6/conf/X/stable_secret cannot be read until it is set. */
+		if (r < 0 && r != -EIO)
 			return fail(place.tree, &set[i], r == -ENOENT ? "open" : "read", r,
 				    job->err);
 	}
@@ -301,8 +312,8 @@ static int exchange_all(void *ctx)
 		int r = write_value(&place, set[i].path, set[i].value);
 
 		if (r < 0 && !is_well_as_it_is(&set[i], r)) {
-			put_back(&place, set,
-				 i + 1); /* of "1 2 x" the kernel has set two numbers */
+			/* This one, too: of "1 2 x" the kernel has set two numbers. */
+			put_back(&place, set, i + 1);
 			return fail(place.tree, &set[i],
 				    r == -EACCES || r == -EROFS ? "open" : "write", r, job->err);
 		}
