@@ -13,21 +13,26 @@
 #define DEPTH_MAX 32
 /*
  * What glibc's regcomp(3) makes of an expression grows with the third power of how many parts in a row
- * can be empty; these limits keep it at some ten MB.
+ * can be empty, what musl's does with the square of what is in a set; these limits keep it
+ * below some hundred MB, and at a few for what anybody would write.
  */
 #define PARTS_MAX 2048
 #define COST_OPTIONAL 16
 #define COST_ANCHOR 8
+#define COST_ITEMS 16 /* a set costs the square of its characters and ranges, over this */
 #define NOBODY 0x7f /* a character that no text has: stands for each beyond ASCII */
 #define NOT_THERE "not here; write it as a POSIX extended regular expression does"
 
 typedef bool char_set[NOBODY + 1];
 
 struct group {
+	size_t start; /* where it begins in the output */
 	size_t parts; /* before it */
 	bool filled; /* the alternative so far has something in it */
 	bool solid; /* and something that is never empty */
+	bool held; /* and an anchor */
 	bool empty; /* an alternative before can match the empty text */
+	bool empty_held; /* and has an anchor */
 	bool anchor; /* there is one in it */
 };
 
@@ -164,14 +169,35 @@ static int re2_bracket_item(struct re2 *s, char_set set)
 	return 0;
 }
 
-/* Nothing in these brackets can be taken for more than a character: NOBODY is before any "^". */
+/* @return the last character of the run in a set that begins with this one; "][-" are in none */
+static int end_of_run(const char_set set, int c)
+{
+	while (c + 1 < NOBODY && set[c + 1] && !strchr("][-", c + 1))
+		c++;
+	return c;
+}
+
+/*
+ * Nothing in these brackets can be taken for more than a character or a range: NOBODY is before any "^". Ranges,
+ * because to musl each item is a state, which leads to those of the next set.
+ */
 static void emit_set(struct re2 *s, const char_set set)
 {
+	size_t items = 1 + set['['] + set[']'] + set['-'];
+
 	cni_buf_printf(s->out, "[%s%c", set[']'] ? "]" : "", NOBODY);
-	for (int c = ' '; c < NOBODY; c++)
-		if (set[c] && !strchr("][-", c))
-			cni_buf_printf(s->out, "%c", c);
+	for (int c = ' ', end; c < NOBODY; c = end + 1) {
+		end = c;
+		if (!set[c] || strchr("][-", c))
+			continue;
+		end = end_of_run(set, c);
+		cni_buf_printf(s->out, "%c", c);
+		if (end > c)
+			cni_buf_printf(s->out, "-%c", end);
+		items++;
+	}
 	cni_buf_printf(s->out, "%s%s]", set['['] ? "[" : "", set['-'] ? "-" : "");
+	s->parts += items * items / COST_ITEMS;
 }
 
 static int re2_bracket(struct re2 *s)
@@ -221,6 +247,31 @@ static int re2_count(struct re2 *s, unsigned long *min, unsigned long *max, bool
 }
 
 /*
+ * The last part as often as it may come: "a{2,4}" is "aa(aa?)?". musl finds more than there is where it counts
+ * within what it counts, or to 0.
+ */
+static void emit_count(struct re2 *s, size_t start, unsigned long min, unsigned long max,
+		       bool forever)
+{
+	cni_auto(buf) struct cni_buf one = { 0 };
+
+	if (s->out->failed)
+		return;
+	cni_buf_add(&one, s->out->data + start, s->out->len - start);
+	s->out->failed |= one.failed;
+	s->out->len = start;
+	s->out->data[start] = '\0';
+	for (unsigned long i = forever && min; i < min; i++)
+		cni_buf_add(s->out, one.data, one.len);
+	if (forever)
+		cni_buf_printf(s->out, "%s%c", one.data, min ? '+' : '*');
+	for (unsigned long i = min; !forever && i < max; i++)
+		cni_buf_printf(s->out, "%s%s", i + 1 < max ? "(" : "", one.data);
+	for (unsigned long i = min; !forever && i < max; i++)
+		cni_buf_printf(s->out, "%s?", i > min ? ")" : "");
+}
+
+/*
  * What may follow a part. glibc would find "([ab]$|c){2}" in "b.ba", and takes exponential time to compile
  * what repeats for ever what may be empty.
  */
@@ -240,7 +291,6 @@ static int re2_repeat(struct re2 *s, struct group *part)
 		s->p++;
 	if (r < 0)
 		return r;
-	cni_buf_add(s->out, at, (size_t)(s->p - at));
 	s->p += *s->p == '?'; /* as few as possible: found is found */
 	if (is_one_of(*s->p, "*+?{"))
 		return re2_refuse(s, at, "a repetition of a repetition");
@@ -252,7 +302,10 @@ static int re2_repeat(struct re2 *s, struct group *part)
 	cost = s->parts - part->parts + (part->empty || min < max ? COST_OPTIONAL : 0);
 	max = forever ? min + 1 : max; /* a+ is written out as aa* */
 	s->parts = part->parts + cost * (max ? max : 1);
-	return s->parts > PARTS_MAX ? re2_refuse(s, at, "too large, with this written out") : 0;
+	if (s->parts > PARTS_MAX)
+		return re2_refuse(s, at, "too large, with this written out");
+	emit_count(s, part->start, min, forever ? min : max, forever);
+	return 0;
 }
 
 /* ---- parts, groups, alternatives ---- */
@@ -264,26 +317,30 @@ static int re2_open(struct re2 *s)
 	if (s->depth == DEPTH_MAX)
 		return re2_refuse(s, s->p, "nests too deeply");
 	s->p += s->p[1] == '?' ? 3 : 1;
-	s->open[++s->depth] = (struct group){ .parts = s->parts };
+	s->open[++s->depth] = (struct group){ .start = s->out->len, .parts = s->parts };
 	cni_buf_add(s->out, "(", 1);
 	return 0;
 }
 
+/* musl knows but one way in which a group can be empty, and its anchors: of "^$|a?" it finds "^$" only. */
 static int re2_end_alternative(struct re2 *s)
 {
 	struct group *g = &s->open[s->depth];
 
 	if (!g->filled)
 		return re2_refuse(s, s->p, "nothing there; POSIX has (a)? for (a|)");
+	if (!g->solid && g->empty && (g->held || g->empty_held))
+		return re2_refuse(s, s->p, "may be empty in several ways, and with an anchor");
 	g->empty |= !g->solid;
-	g->filled = g->solid = false;
+	g->empty_held |= !g->solid && g->held;
+	g->filled = g->solid = g->held = false;
 	return 0;
 }
 
 static int re2_anchor(struct re2 *s)
 {
 	cni_buf_add(s->out, s->p++, 1);
-	s->open[s->depth].filled = s->open[s->depth].anchor = true;
+	s->open[s->depth].filled = s->open[s->depth].held = s->open[s->depth].anchor = true;
 	s->parts += COST_ANCHOR;
 	if (is_one_of(*s->p, "*+?{"))
 		return re2_refuse(s, s->p, "a repetition of nothing");
@@ -318,7 +375,7 @@ static int re2_single(struct re2 *s)
 /* A single character, or a group that ends here, and how often. */
 static int re2_part(struct re2 *s)
 {
-	struct group part = { .parts = s->parts };
+	struct group part = { .start = s->out->len, .parts = s->parts };
 	int r;
 
 	if (*s->p == ')') {
@@ -333,8 +390,9 @@ static int re2_part(struct re2 *s)
 	s->parts++;
 	if (r == 0)
 		r = re2_repeat(s, &part);
-	s->open[s->depth].filled = true;
+	s->open[s->depth].filled |= s->out->len > part.start; /* not so with {0} */
 	s->open[s->depth].solid |= !part.empty;
+	s->open[s->depth].held |= part.anchor;
 	s->open[s->depth].anchor |= part.anchor;
 	return r;
 }
