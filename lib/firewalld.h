@@ -26,7 +26,7 @@ int cni_firewalld_add(const struct cni_args *args, const char *zone, const struc
  *
  * @param zone  where addresses without a record are; NULL = nowhere
  * @param prev  what ADD returned, if it is known; else empty
- * @return 0, also if they or firewalld are gone; negative errno
+ * @return 0, also if they or firewalld are gone, or it keeps them because their rules are; negative errno
  */
 int cni_firewalld_del(const struct cni_args *args, const char *zone, const struct cni_result *prev,
 		      struct cni_error *err) cni_must_check;

@@ -269,6 +269,21 @@ START_TEST(no_bus_is_an_error_for_add_and_none_for_del)
 }
 END_TEST
 
+/* firewalld keeps the sources, and says that it can't do without the rules. */
+START_TEST(del_succeeds_when_the_rules_of_firewalld_were_flushed)
+{
+	struct reply r;
+
+	call_ok(ours("ADD", "ctr1", net1));
+	sh("nft flush ruleset");
+	r = call_ok(ours("DEL", "ctr1", net1));
+	ck_assert_ptr_nonnull(strstr(r.err, "keeps the address fd01::2/128 in trusted zone"));
+	call_ok(ours("GC", "", NET(",'cni.dev/valid-attachments':[]")));
+	call_ok(ours("DEL", "ctr1", NET("")));
+	ck_assert_str_eq(records(), "10.1.0.2 fd01::2");
+}
+END_TEST
+
 /* Records are kept by firewalld's lifetime, not by its bus: they go with the container in any case. */
 START_TEST(del_succeeds_when_firewalld_has_gone_meanwhile)
 {
@@ -379,6 +394,7 @@ int main(void)
 	if (newest)
 		tcase_add_test(runs, the_programs_can_be_exchanged);
 	tcase_add_test(runs, del_succeeds_when_firewalld_has_gone_meanwhile);
+	tcase_add_test(runs, del_succeeds_when_the_rules_of_firewalld_were_flushed);
 	tcase_add_test(runs, the_bus_is_where_the_environment_says);
 	tcase_add_test(runs, planted_records_do_no_harm);
 	suite_add_tcase(suite, runs);
