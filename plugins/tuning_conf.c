@@ -123,7 +123,21 @@ static int tuning_check_attrs(struct tuning_conf *c, struct cni_error *err)
 	return 0;
 }
 
-/* One parameter can be spelled in several ways; args.cni overrides the configuration. */
+/* @return what args.cni sets a parameter to, however it spells it; NULL = nothing */
+static const char *tuning_overriding(const struct tuning_conf *c, const char *ifname,
+				     const char *path)
+{
+	char other[CNI_SYSCTL_PATH_LEN];
+	const char *key;
+	json_t *value;
+
+	json_object_foreach (c->from_args, key, value)
+		if (cni_sysctl_path(key, ifname, other) == 0 && strcmp(other, path) == 0)
+			return json_string_value(value);
+	return NULL;
+}
+
+/* One parameter can be spelled in several ways, but not meant in two. */
 static int tuning_add_sysctl(struct tuning_conf *c, const char *key, const char *value,
 			     const char *path, struct cni_error *err)
 {
@@ -132,10 +146,9 @@ static int tuning_add_sysctl(struct tuning_conf *c, const char *key, const char 
 	for (s = c->sysctl; s < c->sysctl + c->n_sysctl; s++) {
 		if (strcmp(s->path, path) != 0)
 			continue;
-		if (strcmp(s->value, value) != 0 && !json_object_get(c->from_args, key))
+		if (strcmp(s->value, value) != 0)
 			return cni_invalid(err, "sysctl.%s: the same parameter is \"%s\" already",
 					   key, s->value);
-		s->value = value;
 		return 0;
 	}
 	cni_sysctl_init(s, value, false, "%s", path);
@@ -160,10 +173,15 @@ static int tuning_read_sysctl(const struct cni_args *args, struct tuning_conf *c
 		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "read sysctl");
 	c->n_sysctl = 0;
 	json_object_foreach (c->all, key, value) {
+		const char *text = json_string_value(value), *over;
+
 		r = cni_sysctl_path(key, args->ifname, path);
 		if (r < 0)
 			return cni_invalid(err, "invalid net sysctl key: \"%s\"", path);
-		r = tuning_add_sysctl(c, key, json_string_value(value), path + strlen("net/"), err);
+		over = tuning_overriding(c, args->ifname, path);
+		if (over && !json_object_get(c->from_args, key))
+			text = over;
+		r = tuning_add_sysctl(c, key, text, path + strlen("net/"), err);
 		if (r < 0)
 			return r;
 	}

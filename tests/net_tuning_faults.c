@@ -70,6 +70,9 @@ static const struct bad_input {
 	  "duplicated sysctl keys are not allowed" },
 	{ SYSCTL("\"net.core.somaxconn\":\"1\",\"net/core/somaxconn\":\"2\""), NULL, NULL, 7,
 	  "sysctl.net/core/somaxconn: the same parameter is \"1\" already" },
+	{ TUNING(",\"args\":{\"cni\":{\"sysctl\":{\"net.core.somaxconn\":\"1\","
+		 "\"net/core/somaxconn\":\"2\"}}}"),
+	  NULL, NULL, 7, "sysctl.net/core/somaxconn: the same parameter is \"1\" already" },
 	/* The chain. */
 	{ BARE(EVERYTHING), NULL, NULL, 7, "Required prevResult missing" },
 	{ BARE(",\"prevResult\":{\"cniVersion\":\"0.4.0\"},\"mtu\":1400"), NULL, NULL, 7,
