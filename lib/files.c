@@ -31,7 +31,7 @@ int cni_dir_make(const char *path, mode_t mode)
 	part = strdup(path);
 	r = part ? 0 : -ENOMEM;
 	for (char *p = part; r == 0 && *p; p++) {
-		if (*p != '/' || p == part)
+		if (*p != '/' || p == part || !p[strspn(p, "/")])
 			continue;
 		*p = '\0';
 		r = make_one(part, PARENT_MODE);

@@ -190,7 +190,7 @@ END_TEST
 
 START_TEST(data_dir_says_where_backups_are)
 {
-	static const char config[] = TUNING(",\"mtu\":1400,\"dataDir\":\"/run/a/b/c\"");
+	static const char config[] = TUNING(",\"mtu\":1400,\"dataDir\":\"/run/a/b/c//\"");
 
 	call_ok(on_c1("ADD", config));
 	ck_assert_str_eq(sh("stat -c %%a /run/a /run/a/b /run/a/b/c /run/a/b/c/ctr1_eth0.json"),
