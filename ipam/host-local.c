@@ -290,6 +290,9 @@ static int local_add(const struct cni_args *args, struct cni_result *res, struct
 	r = local_read(args, &conf, err);
 	if (r < 0)
 		return r;
+	if (!cni_lease_fits(args->containerid, args->ifname))
+		return cni_fail(err, CNI_E_ENV, 0, "CNI_CONTAINERID is too long: %zu bytes",
+				strlen(args->containerid));
 	r = local_read_resolv_conf(&conf, res, err);
 	if (r < 0)
 		return r;
@@ -389,7 +392,10 @@ static int local_open(const struct cni_args *args, struct cni_store *store, stru
 	int r;
 
 	r = local_read_data_dir(args, &data_dir, err);
-	return r < 0 ? r : cni_store_open(data_dir, args->name, false, store, err);
+	if (r < 0)
+		return r;
+	r = cni_store_open(data_dir, args->name, false, store, err);
+	return r == -ENAMETOOLONG ? -ENOENT : r; /* ADD could not make it either */
 }
 
 static int local_del(const struct cni_args *args, struct cni_error *err)

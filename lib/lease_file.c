@@ -115,6 +115,11 @@ bool cni_lease_is_of_old_boot(int dir, const char *name)
 
 /* ---- writing ---- */
 
+bool cni_lease_fits(const char *containerid, const char *ifname)
+{
+	return strlen(containerid) + strlen("\r\n") + strlen(ifname) < CNI_LEASE_MAX;
+}
+
 static int write_lease(int fd, const char *containerid, const char *ifname)
 {
 	/* One write: a full disk must not leave half of it. */

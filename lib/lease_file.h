@@ -30,8 +30,11 @@ enum cni_lease_kind {
 	CNI_LEASE_UNREADABLE, /**< can't be told now; errno says why */
 };
 
-/** Longer than any container id and interface name that a runtime makes. */
+/** Bytes that are read of a file; longer than any container id and interface name that a runtime makes. */
 #define CNI_LEASE_MAX 4096
+
+/** @return whether a lease of this attachment would be read whole; one that is not would never be found */
+bool cni_lease_fits(const char *containerid, const char *ifname);
 
 /**
  * Read the file under an address's name.

@@ -1,8 +1,8 @@
 /*
  * host-local on a disk that is full, read-only, or fails (EIO at every system call of an ADD and of a
- * DEL), and where its directory is missing, relative or a file, under any umask: it works or says what
- * is wrong, and nothing is lost: the leases of others stay, a failed ADD leaves none, and what a
- * failed DEL left a later one removes.
+ * DEL), and where its directory is missing, relative or a file, or names are too long, under any umask: it
+ * works or says what is wrong, and nothing is lost: the leases of others stay, a failed ADD leaves none, and
+ * what a failed DEL left a later one removes.
  */
 #include "lease_files.h"
 #include "trace.h"
@@ -366,6 +366,42 @@ START_TEST(a_relative_directory_is_below_the_current_one)
 }
 END_TEST
 
+/* ---- long names ---- */
+
+/* What is read of a lease are 4095 bytes: the id, CR LF, "eth0". */
+START_TEST(a_container_whose_lease_could_not_be_read_whole_gets_none)
+{
+	const char *longest = fmt("%04089d", 0), *longer = fmt("%04090d", 0);
+
+	call_ok(of("ADD", longest));
+	call_ok(of("CHECK", longest));
+	call_ok(of("DEL", longest));
+	ck_assert_str_eq(leases(DIR), "");
+	call_fails(of("ADD", longer), 4, "CNI_CONTAINERID is too long: 4090 bytes");
+	call_ok(of("DEL", longer));
+	ck_assert_str_eq(leases(DIR), "");
+}
+END_TEST
+
+START_TEST(a_network_whose_directory_cannot_be_has_no_leases_to_delete)
+{
+	static const char *const commands[] = { "ADD", "CHECK", "STATUS", "DEL", "GC" };
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		struct call c = of(commands[i], "victim");
+		struct reply r;
+
+		c.config = fmt("{\"cniVersion\":\"1.1.0\",\"name\":\"%s\",\"type\":\"host-local\","
+			       "\"cni.dev/valid-attachments\":[],"
+			       "\"ipam\":{\"dataDir\":\"" DIR "\",\"subnet\":\"10.1.0.0/24\"}}",
+			       fmt("%0256d", 0));
+		r = call(c);
+		ck_assert_msg(r.status == (i < 3), "%s: %s", commands[i], r.out);
+		ck_assert(i >= 3 || strstr(r.msg, DIR));
+	}
+}
+END_TEST
+
 static const char *const umasks[] = { "000", "022", "077", "0777" };
 #define N_UMASKS (int)(sizeof(umasks) / sizeof(umasks[0]))
 
@@ -401,6 +437,8 @@ int main(void)
 	tcase_add_test(tc, a_missing_directory_is_made_by_add_only);
 	tcase_add_test(tc, a_file_in_place_of_the_directory_is_said);
 	tcase_add_test(tc, a_relative_directory_is_below_the_current_one);
+	tcase_add_test(tc, a_container_whose_lease_could_not_be_read_whole_gets_none);
+	tcase_add_test(tc, a_network_whose_directory_cannot_be_has_no_leases_to_delete);
 	tcase_add_loop_test(tc, modes_do_not_depend_on_the_umask, 0, N_UMASKS);
 	suite_add_tcase(suite, tc);
 	return world_main(suite);
