@@ -48,6 +48,17 @@ START_TEST(installs_all_plugins_as_one_file)
 }
 END_TEST
 
+/* As from an init system that gives it none. */
+START_TEST(installs_without_a_standard_output)
+{
+	sh("mkdir " BIN);
+	ck_assert_int_eq(sh_status("%s/ccni install --bindir " BIN " >&-", our_plugins()), 0);
+	assert_all_new();
+	ck_assert_int_eq(sh_status("%s/ccni install --bindir " BIN " --list >&-", our_plugins()),
+			 1);
+}
+END_TEST
+
 START_TEST(a_file_of_another_set_is_not_lost_without_backup)
 {
 	const char *before;
@@ -469,6 +480,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, world_setup, world_teardown);
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, installs_all_plugins_as_one_file);
+	tcase_add_test(tc, installs_without_a_standard_output);
 	tcase_add_test(tc, a_file_of_another_set_is_not_lost_without_backup);
 	tcase_add_test(tc, restore_gives_back_exactly_what_was_there);
 	tcase_add_test(tc, further_installs_keep_what_was_there_first);
