@@ -340,7 +340,7 @@ START_TEST(cni_run_runs_a_list)
 }
 END_TEST
 
-/* An ADD that fails half way is taken back, and the plugin's error is what is printed. */
+/* An ADD that fails half way, or whose result can't be kept, is taken back; a plugin's error is printed. */
 START_TEST(cni_run_takes_a_failed_add_back)
 {
 	const char *list = fmt("%s/chained.conflist", world_dir());
@@ -352,6 +352,10 @@ START_TEST(cni_run_takes_a_failed_add_back)
 	ck_assert_str_eq(sh("jq -r .code /run/out"), "999");
 	ck_assert_str_eq(sh(LEASES), "");
 	ck_assert_int_ne(sh_status_in("red", "ip link show eth0"), 0);
+	sh("sed -i s/bridge/loopback/3 %s", list);
+	sh("! CNI_CACHE=/proc/nowhere " CNI_RUN "ADD %s ctr1 /run/netns/red 2>/dev/null",
+	   our_plugins(), list);
+	ck_assert_str_eq(sh(LEASES), "");
 }
 END_TEST
 
