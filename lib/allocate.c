@@ -11,7 +11,8 @@ static int exhausted(const struct cni_range_set *set, unsigned int code, struct 
 	cni_auto(buf) struct cni_buf text = { 0 };
 
 	cni_range_set_format(set, &text);
-	return cni_fail(err, code, 0, "no IP addresses available in range set: %s", text.data);
+	return cni_fail(err, code, 0, "no IP addresses available in range set: %s",
+			cni_buf_text(&text));
 }
 
 /* ---- one address of a set for an attachment ---- */
@@ -64,7 +65,7 @@ static int take_wanted(const struct cni_allocator *a, const struct cni_range_set
 		return r;
 	cni_range_set_format(set, &text);
 	cni_fail(err, CNI_E_INTERNAL, 0, "requested IP address %s is not available in range set %s",
-		 cni_ip_format(ip, ip_text), text.data);
+		 cni_ip_format(ip, ip_text), cni_buf_text(&text));
 	return r;
 }
 

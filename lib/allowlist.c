@@ -53,7 +53,7 @@ static int refuse(const char *text, const char *end, const char *key, struct cni
 	}
 	return cni_fail(err, CNI_E_CONFIG, 0,
 			"Sysctl %s is not allowed. Only the following sysctls are allowed: [%s]",
-			key, list.data ? list.data : "");
+			key, cni_buf_text(&list));
 }
 
 /* Not so, the byte of libc might not be the character of RE2. */

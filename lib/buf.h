@@ -22,6 +22,12 @@ static inline void cni_auto_buf(struct cni_buf *b)
 	cni_buf_done(b);
 }
 
+/** @return the contents, to be printed; "" while empty */
+static inline const char *cni_buf_text(const struct cni_buf *b)
+{
+	return b->data ? b->data : "";
+}
+
 /** Make room for @p n more bytes and the NUL. @return 0; -ENOMEM */
 int cni_buf_reserve(struct cni_buf *b, size_t n);
 

@@ -146,7 +146,7 @@ static int take_result(const struct cni_args *args, const struct cni_exec_result
 	cni_auto(json) json_t *obj = NULL;
 	char why[JSON_ERROR_TEXT_LENGTH];
 
-	obj = cni_json_parse(run->out.data ? run->out.data : "", run->out.len, why);
+	obj = cni_json_parse(cni_buf_text(&run->out), run->out.len, why);
 	if (!obj || (!json_is_object(obj) && !json_is_null(obj))) {
 		cni_fail(err, CNI_E_INTERNAL, 0, "failed to unmarshal raw result: %s",
 			 obj ? "not an object" : why);

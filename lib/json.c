@@ -123,6 +123,28 @@ static const char *canonical_key(const char *key)
 	return found ? *found : key;
 }
 
+/* ---- memory ---- */
+
+static bool lacked_memory;
+
+static void *allocate(size_t size)
+{
+	void *p = malloc(size);
+
+	lacked_memory |= !p;
+	return p;
+}
+
+void cni_json_watch_memory(void)
+{
+	json_set_alloc_funcs(allocate, free);
+}
+
+bool cni_json_lacked_memory(void)
+{
+	return lacked_memory;
+}
+
 /* ---- text in: what jansson would refuse or lose ---- */
 
 /* The value of the escape \uXXXX at `p`, or -1. */
@@ -302,9 +324,9 @@ json_t *cni_json_parse(const char *text, size_t len, char why[static JSON_ERROR_
 			return NULL;
 		}
 		skip = KEY_NUMBER_LEN;
-		doc = json_loadb(buf.data ? buf.data : "", buf.len, JSON_DECODE_ANY, &second);
+		doc = json_loadb(cni_buf_text(&buf), buf.len, JSON_DECODE_ANY, &second);
 	}
-	if (!doc) {
+	if (!doc && !lacked_memory) {
 		bool repeated = json_error_code(&first) == json_error_duplicate_key;
 		const json_error_t *e = repeated ? &second : &first;
 
@@ -316,9 +338,11 @@ json_t *cni_json_parse(const char *text, size_t len, char why[static JSON_ERROR_
 		return NULL;
 	}
 	out = normalise(doc, skip, false);
-	if (!out)
-		snprintf(why, JSON_ERROR_TEXT_LENGTH, "out of memory");
-	return out;
+	if (out && !lacked_memory)
+		return out;
+	snprintf(why, JSON_ERROR_TEXT_LENGTH, "out of memory");
+	json_decref(out);
+	return NULL;
 }
 
 bool cni_json_repeats(const char *text, size_t len, const char *object)
@@ -540,5 +564,8 @@ static void print_value(const json_t *value, bool compact, int depth, struct cni
 
 void cni_json_print(const json_t *value, bool compact, struct cni_buf *ret)
 {
-	print_value(value, compact, 0, ret);
+	if (!value || lacked_memory)
+		ret->failed = true;
+	else
+		print_value(value, compact, 0, ret);
 }

@@ -17,6 +17,15 @@
 CNI_AUTO(json, json_t *, json_decref)
 
 /**
+ * Have every lack of memory in jansson noticed from now on: it loses bytes of a text and members of an
+ * object without a word. What may be incomplete is then neither parsed nor printed.
+ */
+void cni_json_watch_memory(void);
+
+/** @return whether there was such a lack of memory */
+bool cni_json_lacked_memory(void);
+
+/**
  * Parse and normalise one JSON document.
  *
  * @param text  bytes, need not be NUL-terminated

@@ -76,7 +76,9 @@ static int read_document(int dir, const char *name, json_t **ret)
 	if (r < 0)
 		return r == -EFBIG ? -EBADMSG : r;
 	*ret = cni_json_parse(buf.data, buf.len, why);
-	return json_is_object(*ret) ? 0 : -EBADMSG;
+	if (json_is_object(*ret))
+		return 0;
+	return cni_json_lacked_memory() ? -ENOMEM : -EBADMSG;
 }
 
 static bool fits(json_int_t v)
@@ -139,7 +141,7 @@ static char *print(const struct cni_link_backup *b, const struct cni_link_attrs 
 	json_object_set_new(doc, "network", json_string(b->network));
 	json_object_set_new(doc, "netns", json_integer((json_int_t)b->netns));
 	json_object_set_new(doc, "ifindex", json_integer(b->ifindex));
-	return json_dumps(doc, JSON_INDENT(1));
+	return cni_json_lacked_memory() ? NULL : json_dumps(doc, JSON_INDENT(1));
 }
 
 /* ---- saving ---- */

@@ -2,6 +2,7 @@
  * The executable: picks the plugin by the name it was called by. Under any other name it is
  * the operator's tool.
  */
+#include "json.h"
 #include "skel.h"
 #include "tool.h"
 
@@ -24,6 +25,7 @@ int main(int argc, char **argv)
 
 	if (slash)
 		name = slash + 1;
+	cni_json_watch_memory();
 	for (const struct cni_plugin *const *p = plugins; *p; p++)
 		if (strcmp(name, (*p)->name) == 0)
 			return cni_serve(*p, plugins);

@@ -182,7 +182,7 @@ static int check_set(struct cni_range_set *set, struct cni_error *err)
 				cni_range_set_format(&one, &text);
 				cni_buf_printf(&text, " and ");
 				cni_range_set_format(&two, &text);
-				return cni_invalid(err, "subnets %s overlap", text.data);
+				return cni_invalid(err, "subnets %s overlap", cni_buf_text(&text));
 			}
 	return 0;
 }

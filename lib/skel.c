@@ -101,7 +101,7 @@ static int read_config(struct cni_buf *in, struct cni_args *args, struct cni_err
 		return cni_fail(err, CNI_E_IO, -r, "error reading from stdin");
 	args->config = in->data;
 	args->config_len = in->len;
-	args->conf = cni_json_parse(in->data ? in->data : "", in->len, why);
+	args->conf = cni_json_parse(cni_buf_text(in), in->len, why);
 	if (json_is_null(args->conf))
 		args->conf = json_object();
 	if (!json_is_object(args->conf))
@@ -200,20 +200,22 @@ static int write_out(int out, const struct cni_buf *text)
 	return 0;
 }
 
+/* Without a document of jansson's, so that a lack of memory can be told. */
 static int print_error(int out, const struct cni_args *args, const struct cni_error *err)
 {
 	enum cni_version v = CNI_VERSION_NEWEST;
 	cni_auto(buf) struct cni_buf buf = { 0 };
-	cni_auto(json) json_t *obj = json_object();
 
 	if (cni_version_find(version_text(args), &v) < 0)
 		v = CNI_VERSION_NEWEST;
-	json_object_set_new(obj, "cniVersion", json_string(cni_version_name(v)));
-	json_object_set_new(obj, "code", json_integer(err->code));
-	json_object_set_new(obj, "msg", json_string_nocheck(err->msg));
-	if (err->details[0])
-		json_object_set_new(obj, "details", json_string_nocheck(err->details));
-	cni_json_print(obj, false, &buf);
+	cni_buf_printf(&buf, "{\n    \"cniVersion\": \"%s\",\n    \"code\": %u,\n    \"msg\": ",
+		       cni_version_name(v), err->code);
+	cni_json_print_string(err->msg, strlen(err->msg), &buf);
+	if (err->details[0]) {
+		cni_buf_printf(&buf, ",\n    \"details\": ");
+		cni_json_print_string(err->details, strlen(err->details), &buf);
+	}
+	cni_buf_printf(&buf, "\n}");
 	if (write_out(out, &buf) < 0)
 		cni_note("error %u: %s%s%s", err->code, err->msg, err->details[0] ? "; " : "",
 			 err->details);
