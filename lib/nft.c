@@ -183,15 +183,17 @@ void cni_nft_table(struct cni_nft *nft, uint32_t family, const char *table, cons
 	if (t && udata) {
 		nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, family);
 		nftnl_table_set_str(t, NFTNL_TABLE_NAME, table);
-		if (*comment)
-			nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(udata),
-					     nftnl_udata_buf_len(udata));
+		if (*comment &&
+		    nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(udata),
+					 nftnl_udata_buf_len(udata)) < 0)
+			nft->full = true;
 		nftnl_table_nlmsg_build_payload(
 			cni_nft_message(nft, NFT_MSG_NEWTABLE, family, NLM_F_CREATE), t);
 		cni_nft_message_done(nft);
 	}
 	nft->full |= !t || !udata;
-	nftnl_table_free(t);
+	if (t)
+		nftnl_table_free(t);
 	nftnl_udata_buf_free(udata);
 }
 
@@ -211,14 +213,16 @@ static void chain_message(struct cni_nft *nft, uint16_t type, uint16_t flags, ui
 			nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, hook->hook);
 			nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, hook->priority);
 		}
-		if (*comment)
-			nftnl_chain_set_data(c, NFTNL_CHAIN_USERDATA, nftnl_udata_buf_data(udata),
-					     nftnl_udata_buf_len(udata));
+		if (*comment &&
+		    nftnl_chain_set_data(c, NFTNL_CHAIN_USERDATA, nftnl_udata_buf_data(udata),
+					 nftnl_udata_buf_len(udata)) < 0)
+			nft->full = true;
 		nftnl_chain_nlmsg_build_payload(cni_nft_message(nft, type, family, flags), c);
 		cni_nft_message_done(nft);
 	}
 	nft->full |= !c || !udata;
-	nftnl_chain_free(c);
+	if (c)
+		nftnl_chain_free(c);
 	nftnl_udata_buf_free(udata);
 }
 
@@ -245,15 +249,19 @@ struct nftnl_rule *cni_nft_rule(uint32_t family, const char *table, const char *
 {
 	struct nftnl_udata_buf *udata = comment_udata(NFTNL_UDATA_RULE_COMMENT, comment);
 	struct nftnl_rule *rule = nftnl_rule_alloc();
+	int r = udata ? 0 : -1;
 
 	if (rule && udata) {
 		nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, family);
-		nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
-		nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
-		if (*comment)
-			nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(udata),
-					    nftnl_udata_buf_len(udata));
-	} else if (rule) {
+		r = nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
+		if (r == 0)
+			r = nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
+		if (r == 0 && *comment)
+			r = nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA,
+						nftnl_udata_buf_data(udata),
+						nftnl_udata_buf_len(udata));
+	}
+	if (rule && r < 0) {
 		nftnl_rule_free(rule);
 		rule = NULL;
 	}

@@ -80,10 +80,13 @@ static struct nftnl_set *with_elem(const struct cni_nft_set *set, const struct c
 		nftnl_udata_put_strz(udata, NFTNL_UDATA_SET_ELEM_COMMENT, elem->comment);
 	if (*elem->owner)
 		nftnl_udata_put_strz(udata, CNI_NFT_OWNER, elem->owner);
-	if (nftnl_udata_buf_len(udata))
-		nftnl_set_elem_set(e, NFTNL_SET_ELEM_USERDATA, nftnl_udata_buf_data(udata),
-				   nftnl_udata_buf_len(udata));
 	nftnl_set_elem_add(s, e);
+	if (nftnl_udata_buf_len(udata) &&
+	    nftnl_set_elem_set(e, NFTNL_SET_ELEM_USERDATA, nftnl_udata_buf_data(udata),
+			       nftnl_udata_buf_len(udata)) < 0) {
+		nftnl_set_free(s);
+		s = NULL;
+	}
 	nftnl_udata_buf_free(udata);
 	return s;
 }

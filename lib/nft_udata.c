@@ -73,6 +73,7 @@ const char *cni_nft_owner(const struct nftnl_rule *rule)
 void cni_nft_set_owner(struct nftnl_rule *rule, const char *owner)
 {
 	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+	int r = -1;
 
 	if (rule && udata) {
 		struct texts t = texts_on(rule);
@@ -80,8 +81,13 @@ void cni_nft_set_owner(struct nftnl_rule *rule, const char *owner)
 		if (*t.comment)
 			nftnl_udata_put_strz(udata, NFTNL_UDATA_RULE_COMMENT, t.comment);
 		nftnl_udata_put_strz(udata, CNI_NFT_OWNER, owner);
-		nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(udata),
-				    nftnl_udata_buf_len(udata));
+		r = nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(udata),
+					nftnl_udata_buf_len(udata));
+	}
+	if (rule &&
+	    r < 0) { /* no memory: the kernel refuses it, rather than nobody finding it again */
+		nftnl_rule_unset(rule, NFTNL_RULE_USERDATA);
+		nftnl_rule_unset(rule, NFTNL_RULE_CHAIN);
 	}
 	nftnl_udata_buf_free(udata);
 }
