@@ -92,20 +92,21 @@ static int compare(const void *a, const void *b)
 	return cni_ip_cmp(&p, &q);
 }
 
-/* By network and address. @return a new reference */
-static json_t *sorted(json_t *list)
+/* By network and address. @return 0; -ENOMEM, also if something is missing in the list */
+static int sort(json_t *list, json_t **ret)
 {
 	size_t n = json_array_size(list);
 	cni_auto(free) json_t **item = calloc(n + 1, sizeof(json_t *));
-	json_t *out = json_array();
 
-	for (size_t i = 0; item && i < n; i++)
+	if (!item || cni_json_lacked_memory())
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
 		item[i] = json_array_get(list, i);
-	if (item)
-		qsort(item, n, sizeof(json_t *), compare);
-	for (size_t i = 0; item && i < n; i++)
-		json_array_append(out, item[i]);
-	return out;
+	qsort(item, n, sizeof(json_t *), compare);
+	*ret = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append(*ret, item[i]);
+	return cni_json_lacked_memory() ? -ENOMEM : 0;
 }
 
 static void print_table(json_t *list, struct cni_buf *out)
@@ -134,14 +135,13 @@ static void print_table(json_t *list, struct cni_buf *out)
 
 static int print_list(json_t *list, bool as_json)
 {
-	cni_auto(json) json_t *in_order = sorted(list);
 	cni_auto(buf) struct cni_buf out = { 0 };
 
 	if (as_json) {
-		cni_json_print(in_order, false, &out);
+		cni_json_print(list, false, &out);
 		cni_buf_printf(&out, "\n");
 	} else {
-		print_table(in_order, &out);
+		print_table(list, &out);
 	}
 	return cni_tool_print(&out);
 }
@@ -160,7 +160,7 @@ int cni_tool_leases(int argc, char **argv, const struct cni_plugin *const *plugi
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *data_dir = CNI_STORE_DIR, *network;
-	cni_auto(json) json_t *list = json_array();
+	cni_auto(json) json_t *list = json_array(), *in_order = NULL;
 	bool as_json = false;
 	int o, r;
 
@@ -177,10 +177,12 @@ int cni_tool_leases(int argc, char **argv, const struct cni_plugin *const *plugi
 	if (argc - optind > 1 || (network && !cni_name_is_valid(network)))
 		return wrong_call();
 	r = network ? list_network(data_dir, network, list) : list_all(data_dir, list);
+	if (r == 0)
+		r = sort(list, &in_order);
 	if (r < 0) {
 		dprintf(STDERR_FILENO, "ccni leases: %s%s%s: %s\n", data_dir, network ? "/" : "",
 			network ? network : "", cni_strerror(-r));
 		return 1;
 	}
-	return print_list(list, as_json);
+	return print_list(in_order, as_json);
 }

@@ -22,24 +22,25 @@
 	"\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"}],[{\"subnet\":\"fd00::/64\"}]]}}"
 
 /* A call whose n-th request for memory fails. @return whether there was one */
-static bool call_without(const char *command, int n, const char *config, struct reply *ret)
+static bool call_without(struct call c, int n, struct reply *ret)
 {
 	FILE *f;
 	int calls = -1;
 
 	(void)unlink(COUNTED);
-	*ret = call((struct call){ .command = command,
-				   .bin = plain_plugins(),
-				   .netns = "/run/netns/c1",
-				   .wrapper = fmt("env LD_PRELOAD=" ALLOCATED " ALLOCATED=" COUNTED
-						  " ALLOCATED_FAILS=%d",
-						  n),
-				   .config = config });
+	c.bin = plain_plugins();
+	c.wrapper = fmt("env LD_PRELOAD=" ALLOCATED " ALLOCATED=" COUNTED " ALLOCATED_FAILS=%d", n);
+	*ret = call(c);
 	f = fopen(COUNTED, "re");
 	ck_assert_msg(f && fscanf(f, "%*d %d", &calls) == 1, "at %d: exit %d, %s%s", n, ret->status,
 		      ret->out, ret->err);
 	fclose(f);
 	return calls >= n;
+}
+
+static struct call of(const char *command, const char *config)
+{
+	return (struct call){ .command = command, .netns = "/run/netns/c1", .config = config };
 }
 
 static void assert_refused(const struct reply *r, int n)
@@ -51,7 +52,7 @@ static void assert_refused(const struct reply *r, int n)
 /* host-local with a store of its own for each call */
 static bool call_local(const char *command, int n, struct reply *ret)
 {
-	return call_without(command, n, fmt(CONFIG, fmt("/run/store%d", n)), ret);
+	return call_without(of(command, fmt(CONFIG, fmt("/run/store%d", n))), n, ret);
 }
 
 static bool is_leased(int n, const char *address)
@@ -102,22 +103,42 @@ END_TEST
 
 START_TEST(no_rule_is_made_that_is_not_found_again)
 {
-	struct call plain = { .bin = plain_plugins(), .netns = "/run/netns/c1", .config = BRIDGE };
+	struct call del = of("DEL", BRIDGE);
 	struct reply r;
 
 	container_add("c1");
-	ck_assert(!call_without("ADD", NEVER, BRIDGE, &r));
-	plain.command = "DEL";
-	call_ok(plain);
-	for (int n = 1; call_without("ADD", n, BRIDGE, &r); n++) {
+	ck_assert(!call_without(of("ADD", BRIDGE), NEVER, &r));
+	del.bin = plain_plugins();
+	call_ok(del);
+	for (int n = 1; call_without(of("ADD", BRIDGE), n, &r); n++) {
 		if (r.status == 0)
-			call_ok(plain);
+			call_ok(del);
 		else
 			assert_refused(&r, n);
 	}
-	call_ok(plain);
+	call_ok(del);
 	ck_assert_str_eq(sh("nft list ruleset | grep macspoofchk- || true"), "");
 	ck_assert_str_eq(sh("ip -o link show type veth"), "");
+}
+END_TEST
+
+START_TEST(leases_are_listed_whole_or_not_at_all)
+{
+	static const char *const plugins[] = { "ccni leases", "ccni leases --json" };
+
+	sh("mkdir -p /var/lib/cni/networks/net1; cd /var/lib/cni/networks/net1; "
+	   "for i in 2 3 4; do printf 'ctr%%s\\r\\neth0' $i >10.1.0.$i; done");
+	for (size_t i = 0; i < 2; i++) {
+		struct call c = { .command = "", .plugin = plugins[i] };
+		struct reply whole, r;
+
+		ck_assert(!call_without(c, NEVER, &whole));
+		ck_assert_ptr_nonnull(strstr(whole.out, "10.1.0.4"));
+		for (int n = 1; call_without(c, n, &r); n++) {
+			ck_assert_str_eq(r.out, r.status == 0 ? whole.out : "");
+			ck_assert_msg(r.status < 2, "at %d: exit %d", n, r.status);
+		}
+	}
 }
 END_TEST
 
@@ -131,6 +152,7 @@ int main(void)
 	tcase_add_test(tc, an_add_without_memory_fails_or_gives_the_whole_result);
 	tcase_add_test(tc, a_gc_without_memory_fails_or_has_read_the_whole_list);
 	tcase_add_test(tc, no_rule_is_made_that_is_not_found_again);
+	tcase_add_test(tc, leases_are_listed_whole_or_not_at_all);
 	suite_add_tcase(suite, tc);
 	return world_main(suite);
 }
