@@ -151,15 +151,20 @@ END_TEST
 
 START_TEST(taken_one_at_a_time_when_the_range_is_exhausted)
 {
+	struct call status = { .command = "STATUS", .config = conf(NET(FOUR ON), "") };
+
 	fill();
+	call_fails(status, 50, NONE_LEFT);
 	for (int i = 1; i <= 3; i++)
 		set_boot(fmt("10.1.0.%d", i), ANOTHER_BOOT);
 	for (int i = 1; i <= 3; i++) {
+		call_ok(status);
 		add(fmt("n%d", i), NET(FOUR ON));
 		ck_assert_int_eq(atoi(sh("grep -l n /run/world/nets/net1/10.* | wc -l")), i);
 		ck_assert_int_eq(atoi(sh("ls /run/world/nets/net1/10.* | wc -l")), 4);
 	}
 	/* That of this boot is nobody's but its owner's. */
+	call_fails(status, 50, NONE_LEFT);
 	call_fails(add_of("n4", NET(FOUR ON)), 999, NONE_LEFT);
 	ck_assert_str_eq(sh("cat %s", lease("10.1.0.4")), "d\r\neth0");
 	call_ok((struct call){ .command = "CHECK",
