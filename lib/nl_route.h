@@ -26,8 +26,7 @@ int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
 struct cni_path {
 	struct cni_prefix dst; /**< without host bits */
 	const struct cni_ip *gw; /**< on the link; NULL = the destination is */
-	const struct cni_ip *
-		from; /**< what the host's own packets have as their source; NULL = the kernel's choice */
+	const struct cni_ip *from; /**< source of its own packets; NULL = the kernel's choice */
 	uint8_t scope; /**< RT_SCOPE_*; IPv6 has none */
 };
 

@@ -147,9 +147,10 @@ static int clear_leftover(const struct cni_args *args, const struct cni_port *po
 	if (r == 0)
 		return -EEXIST;
 	r = clear(args, err);
-	if (r == 0)
-		r = delete_pairs(port->host, &port->id, true,
-				 err); /* last: it is what tells the leftover */
+	if (r < 0)
+		return r;
+	/* Last: it is what tells the leftover. */
+	r = delete_pairs(port->host, &port->id, true, err);
 	return r < 0 ? r : 0;
 }
 
