@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,13 +87,30 @@ static int read_environment(unsigned int verb_bit, struct cni_args *args, struct
 
 /* ---- configuration ---- */
 
+/* A stream of the runtime's may be set not to block. */
+static void await(int fd, short event)
+{
+	struct pollfd pfd = { .fd = fd, .events = event };
+
+	(void)poll(&pfd, 1, -1);
+}
+
+static int read_stdin(struct cni_buf *in)
+{
+	int r;
+
+	while ((r = cni_buf_read_fd(in, STDIN_FILENO, STDIN_MAX)) == -EAGAIN)
+		await(STDIN_FILENO, POLLIN);
+	return r;
+}
+
 static int read_config(struct cni_buf *in, struct cni_args *args, struct cni_error *err)
 {
 	char why[JSON_ERROR_TEXT_LENGTH];
 	json_t *name;
 	int r;
 
-	r = cni_buf_read_fd(in, STDIN_FILENO, STDIN_MAX);
+	r = read_stdin(in);
 	if (r == -EFBIG)
 		return cni_fail(err, CNI_E_IO, 0,
 				"error reading from stdin: configuration has more than %u bytes",
@@ -191,11 +209,11 @@ static int write_out(int out, const struct cni_buf *text)
 	while (done < text->len) {
 		ssize_t n = write(out, text->data + done, text->len - done);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
+		if (n < 0 && errno == EAGAIN)
+			await(out, POLLOUT);
+		else if (n < 0 && errno != EINTR)
 			return -errno;
-		done += (size_t)n;
+		done += n > 0 ? (size_t)n : 0;
 	}
 	return 0;
 }

@@ -4,6 +4,12 @@
  */
 #include "same_world.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define NET(version, type, last)                                                                 \
@@ -436,6 +442,62 @@ START_TEST(add_whose_result_cannot_be_written_leaves_nothing)
 }
 END_TEST
 
+/* A pipe that does not block; a child gets the end `inherited` of it. */
+static void make_pipe(int fds[static 2], int inherited)
+{
+	ck_assert_int_eq(pipe2(fds, O_NONBLOCK | O_CLOEXEC), 0);
+	ck_assert_int_eq(fcntl(fds[inherited], F_SETFD, 0), 0);
+}
+
+static void put(int fd, const char *text, size_t len)
+{
+	ck_assert_int_eq((int)write(fd, text, len), (int)len);
+}
+
+/* As a runtime has them that waits for events: what is not there yet, or has no room, is waited for. */
+START_TEST(streams_that_do_not_block_are_waited_for)
+{
+	const char *netns = container_add("c1"), *lease = "/var/lib/cni/networks/net1/10.1.0.9";
+	const size_t half = sizeof(one_address) / 2, len = strlen(one_address);
+	char text[4096] = "";
+	int in[2], out[2], unread = 1, n = 0;
+	struct running *running;
+
+	make_pipe(in, 0);
+	make_pipe(out, 1);
+	while (write(out[1], text, sizeof(text)) > 0) /* no room for a result */
+		;
+	put(in[1], one_address, half);
+	running = call_start((struct call){ .plugin = "host-local",
+					    .command = "ADD",
+					    .netns = netns,
+					    .config = "",
+					    .wrapper = fmt("<&%d >&%d", in[0], out[1]) });
+	close(in[0]);
+	close(out[1]);
+	for (int i = 0; i < 5000 && unread; i++) {
+		ck_assert_int_eq(ioctl(in[1], FIONREAD, &unread), 0);
+		(void)poll(NULL, 0, 1);
+	}
+	ck_assert_int_eq(unread, 0);
+	put(in[1], one_address + half, len - half);
+	close(in[1]);
+	sh("for i in $(seq 500); do [ -e %s ] && exit 0; sleep 0.01; done; exit 1", lease);
+	for (ssize_t got = 1; got != 0;) {
+		struct pollfd pfd = { .fd = out[0], .events = POLLIN };
+
+		ck_assert_int_eq(poll(&pfd, 1, 5000), 1);
+		got = read(out[0], text, sizeof(text));
+		ck_assert_int_ge((int)got, 0);
+		n = got ? (int)got : n;
+	}
+	close(out[0]);
+	ck_assert_int_eq(call_wait(running).status, 0);
+	ck_assert_msg(n > 2 && strncmp(text + n - 2, "\n}", 2) == 0, "%.*s", n, text);
+	sh("test -e %s", lease);
+}
+END_TEST
+
 /* ---- names ---- */
 
 START_TEST(one_link_alone_is_a_whole_plugin)
@@ -509,6 +571,7 @@ int main(void)
 	tcase_add_test(tc, stdout_holds_only_the_result);
 	tcase_add_test(tc, closed_streams_do_not_catch_our_files);
 	tcase_add_test(tc, add_whose_result_cannot_be_written_leaves_nothing);
+	tcase_add_test(tc, streams_that_do_not_block_are_waited_for);
 	tcase_add_test(tc, one_link_alone_is_a_whole_plugin);
 	tcase_add_test(tc, an_unknown_name_is_refused);
 	suite_add_tcase(suite, tc);
