@@ -172,11 +172,21 @@ static int call_program(const struct cni_args *args, const char *path, enum cni_
 	return verb == CNI_ADD ? take_result(args, &run, res, err) : 0;
 }
 
+/* A plugin that asks itself for addresses would do so without end. */
+static int not_itself(const char *type, struct cni_error *err)
+{
+	cni_invalid(err, "ipam.type: \"%s\" is the plugin that asks", type);
+	cni_error_detail(err, "it names a plugin that gives addresses, as host-local");
+	return -EINVAL;
+}
+
 static int find(const struct cni_args *args, struct target *ret, struct cni_error *err)
 {
 	const char *type = cni_conf_ipam_type(args);
 	int r;
 
+	if (strcmp(type, args->plugin->name) == 0)
+		return not_itself(type, err);
 	r = find_file(args, type, ret, err);
 	if (r == 0)
 		ret->plugin = sibling(args, type, &ret->st);

@@ -142,6 +142,25 @@ START_TEST(ipam_that_cannot_be_run_leaves_nothing)
 }
 END_TEST
 
+/* Else it would ask without end. */
+START_TEST(a_plugin_that_is_its_own_ipam_plugin_is_refused)
+{
+	static const char own[] = NET("1.1.0", L3 ",\"ipam\":{\"type\":\"bridge\"},"
+						  "\"cni.dev/valid-attachments\":[]");
+	static const char *const verbs[] = { "ADD", "DEL", "STATUS", "GC" };
+	const char *before = idle_world();
+	struct call c = on_c1("ADD", own);
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		c.command = verbs[i];
+		call_fails(c, 7, "ipam.type: \"bridge\" is the plugin that asks");
+	}
+	assert_unchanged(before);
+	c = on_c1("CHECK", with_prev(own, "{\"cniVersion\":\"1.1.0\"}"));
+	call_fails(c, 7, "ipam.type: \"bridge\" is the plugin that asks");
+}
+END_TEST
+
 START_TEST(del_without_its_ipam_plugin_does_the_rest_and_says_so)
 {
 	struct call c = on_c1("DEL", DUAL);
@@ -403,6 +422,7 @@ int main(void)
 	tcase_add_loop_test(tc, failing_ipam_add_leaves_nothing_and_its_del_is_called, 0,
 			    ARRAY_SIZE(failing_ipam));
 	tcase_add_test(tc, ipam_that_cannot_be_run_leaves_nothing);
+	tcase_add_test(tc, a_plugin_that_is_its_own_ipam_plugin_is_refused);
 	tcase_add_test(tc, del_without_its_ipam_plugin_does_the_rest_and_says_so);
 	tcase_add_loop_test(tc, a_failing_step_leaves_nothing, 0, ARRAY_SIZE(failing_steps));
 	tcase_add_test(tc, what_is_mounted_over_kernel_parameters_leads_no_write_astray);
