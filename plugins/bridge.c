@@ -157,14 +157,15 @@ static int bridge_check_spoofing(const struct cni_args *args, const struct cni_p
 	return r;
 }
 
-/* One without a gateway gets this one, and is the same, but if it is in another table or weighs less. */
+/* One without a gateway gets this one, and is the same, unless its table, weight or scope is another. */
 static bool bridge_has_default_route(const struct cni_result *res, sa_family_t family)
 {
 	for (size_t i = 0; i < res->n_routes; i++) {
 		const struct cni_route *r = &res->routes[i];
+		bool plain = !r->has_table && r->priority <= 0 && !(r->has_scope && r->scope);
 
 		if (r->dst.ip.family == family && cni_prefix_is_default(&r->dst) &&
-		    (r->gw.family != AF_UNSPEC || (!r->has_table && r->priority <= 0)))
+		    (r->gw.family != AF_UNSPEC || plain))
 			return true;
 	}
 	return false;

@@ -160,6 +160,28 @@ START_TEST(a_default_route_without_gateway_serves_as_the_default_gateways)
 }
 END_TEST
 
+/* In a scope that ends at the link it leads nowhere else; in another one it stands beside. */
+START_TEST(a_default_route_of_another_scope_does_not)
+{
+	static const struct {
+		const char *scope, *want;
+	} scopes[] = {
+		{ "0", "default via 10.1.0.1 dev eth0" },
+		{ "200", "default via 10.1.0.1 dev eth0 default via 10.1.0.1 dev eth0 scope site" },
+		{ "253", "default via 10.1.0.1 dev eth0 default dev eth0 scope link" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(scopes); i++) {
+		const char *config = fmt(NET(",\"isDefaultGateway\":true", "%s"),
+					 fmt(DST("0.0.0.0/0", ",\"scope\":%s"), scopes[i].scope));
+
+		call_ok(on_c1("ADD", config));
+		ck_assert_str_eq(table_of("-4", "main"), scopes[i].want);
+		call_ok(on_c1("DEL", config));
+	}
+}
+END_TEST
+
 /* As the Go plugins leave it: of IPv4 the later network's default route comes first, IPv6 uses both. */
 START_TEST(the_default_routes_of_two_networks_stand_beside_each_other)
 {
@@ -190,6 +212,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_route_is_in_the_kernel_as_it_was_said, 0, ARRAY_SIZE(rows));
 	tcase_add_loop_test(tc, a_bad_route_is_named_and_leaves_nothing, 0, ARRAY_SIZE(refused));
 	tcase_add_test(tc, a_default_route_without_gateway_serves_as_the_default_gateways);
+	tcase_add_test(tc, a_default_route_of_another_scope_does_not);
 	tcase_add_test(tc, the_default_routes_of_two_networks_stand_beside_each_other);
 	suite_add_tcase(suite, tc);
 	return world_main(suite);
