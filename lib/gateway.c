@@ -158,7 +158,8 @@ static void check_family(struct cni_nl *host, const struct cni_link *link, sa_fa
 		const struct cni_ip *gw = &prev->ips[i].gateway;
 		size_t k = 0;
 
-		if (gw->family != family)
+		/* 0.0.0.0 is no address: the kernel takes it and forgets it. */
+		if (gw->family != family || cni_ip_is_zero(gw))
 			continue;
 		while (k < have.n && cni_ip_cmp(&have.item[k].ip, gw) != 0)
 			k++;

@@ -372,6 +372,10 @@ static const struct {
 	{ DUAL, "nft add table ip other; ip link add other type bridge; ip link set lo down" },
 	/* Whoever added it may have put its rules elsewhere. */
 	{ NET("1.0.0", L3 ",\"ipMasq\":true," LOCAL("")), "nft flush ruleset" },
+	/* A gateway that is no address. */
+	{ NET("1.0.0", L3 ",\"ipam\":{\"type\":\"static\",\"addresses\":[{\"address\":"
+			  "\"10.1.0.9/24\",\"gateway\":\"0.0.0.0\"}]}"),
+	  "true" },
 	/* */
 	{ NET("1.0.0", BR), "true" },
 	{ NET("1.0.0", BR ",\"ipam\":{}"), "true" },
