@@ -121,8 +121,9 @@ int cni_conf_mac(const struct cni_args *args, uint8_t ret[static CNI_MAC_LEN],
 		 struct cni_error *err)
 {
 	struct cni_env_arg known[] = { { .key = "MAC" }, { .key = NULL } };
+	json_t *cni = object_at(args, "args", "cni");
 	json_t *sources[] = {
-		json_object_get(object_at(args, "args", "cni"), "mac"),
+		json_object_get(cni, "mac"),
 		object_at(args, "runtimeConfig", "mac"),
 	};
 	char buf[64]; /* what does not fit is no MAC, also when it is cut */
@@ -132,6 +133,8 @@ int cni_conf_mac(const struct cni_args *args, uint8_t ret[static CNI_MAC_LEN],
 	r = cni_env_args_read(args->cni_args, known, err);
 	if (r < 0)
 		return r;
+	if (cni && !json_is_object(cni))
+		return cni_invalid(err, "args.cni: expected an object");
 	snprintf(buf, sizeof(buf), "%.*s", (int)known[0].len, known[0].value ? known[0].value : "");
 	for (size_t i = 0; i < CNI_ARRAY_SIZE(sources); i++) {
 		if (sources[i] && !json_is_string(sources[i]))

@@ -243,6 +243,13 @@ START_TEST(a_mac_that_cannot_be_read_is_an_error)
 	ck_assert_int_eq(cni_conf_mac(&args, mac, &err), -EINVAL);
 	ck_assert_uint_eq(err.code, CNI_E_CONFIG);
 	json_decref(args.conf);
+	/* What holds the MAC is no object. */
+	args = request("{\"args\":{\"cni\":\"mac\"}}", CNI_V1_0_0);
+	args.cni_args = "";
+	err = (struct cni_error){ 0 };
+	ck_assert_int_eq(cni_conf_mac(&args, mac, &err), -EINVAL);
+	ck_assert_str_eq(err.msg, "args.cni: expected an object");
+	json_decref(args.conf);
 	/* One that begins like a MAC and goes on for long, no MAC at all, and a multicast one. */
 	args = request("{}", CNI_V1_0_0);
 	memset(text + strlen(text), 'a', 500);
