@@ -16,9 +16,19 @@ static bool in_the_way(const struct cni_prefix *have, const struct cni_prefix *w
 	       cni_prefix_contains(want, &have->ip);
 }
 
+/* @return whether it is an address that this result asks for: it need not make room for another one */
+static bool is_wanted(const struct cni_result *res, const struct cni_prefix *have)
+{
+	for (size_t i = 0; i < res->n_ips; i++)
+		if (res->ips[i].address.len == have->len &&
+		    cni_ip_cmp(&res->ips[i].gateway, &have->ip) == 0)
+			return true;
+	return false;
+}
+
 /* The slow path, taken once in a network's life. @return 1 if the address is there after all */
-static int make_room(const struct cni_gateway *gw, const struct cni_prefix *want,
-		     struct cni_error *err)
+static int make_room(const struct cni_gateway *gw, const struct cni_result *res,
+		     const struct cni_prefix *want, struct cni_error *err)
 {
 	cni_auto(addrs) struct cni_addr_list have = { 0 };
 	char text[CNI_PREFIX_STRLEN];
@@ -43,6 +53,8 @@ static int make_room(const struct cni_gateway *gw, const struct cni_prefix *want
 					 cni_prefix_format(&have.item[i], text));
 			return -EEXIST;
 		}
+		if (is_wanted(res, &have.item[i]))
+			continue;
 		r = cni_addr_del(gw->host, gw->link.index, &have.item[i]);
 		if (r < 0 && r != -EADDRNOTAVAIL)
 			return cni_nl_fail(gw->host, err, r, "failed to set %s: remove %s",
@@ -67,8 +79,8 @@ static int add_failed(const struct cni_gateway *gw, const struct cni_prefix *wan
 	return r;
 }
 
-static int ensure_address(const struct cni_gateway *gw, const struct cni_prefix *want,
-			  struct cni_error *err)
+static int ensure_address(const struct cni_gateway *gw, const struct cni_result *res,
+			  const struct cni_prefix *want, struct cni_error *err)
 {
 	unsigned int flags = want->ip.family == AF_INET6 ? IFA_F_NODAD : 0;
 	int r;
@@ -78,7 +90,7 @@ static int ensure_address(const struct cni_gateway *gw, const struct cni_prefix 
 	if (r < 0)
 		return add_failed(gw, want, r, err);
 	if (r == 0)
-		r = make_room(gw, want, err);
+		r = make_room(gw, res, want, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = cni_addr_add(gw->host, gw->link.index, want, flags);
@@ -123,7 +135,7 @@ static int ensure_family(const struct cni_gateway *gw, sa_family_t family,
 
 		if (want.ip.family != family)
 			continue;
-		r = ensure_address(gw, &want, err);
+		r = ensure_address(gw, res, &want, err);
 		if (r < 0)
 			return r;
 		any = true;

@@ -233,6 +233,20 @@ START_TEST(force_address_replaces_what_is_in_the_way)
 }
 END_TEST
 
+/* The Go plugin keeps the last one only. */
+START_TEST(force_address_keeps_all_gateways_of_its_own_result)
+{
+	static const char config[] = NET(
+		"1.0.0", L3 ",\"forceAddress\":true,\"ipam\":{\"type\":\"host-local\",\"ranges\":["
+			    "[{\"subnet\":\"10.1.0.0/24\"}],[{\"subnet\":\"10.2.0.0/24\"}]]}");
+
+	sh("ip link add br0 type bridge; ip addr add 10.3.0.1/24 dev br0");
+	call_ok(on_c1("CHECK", with_prev(config, add(config).out)));
+	ck_assert_str_eq(sh("ip -4 -o addr show br0 | awk '{print $4}'"),
+			 "10.1.0.1/24\n10.2.0.1/24");
+}
+END_TEST
+
 START_TEST(result_without_addresses_is_refused_before_any_change)
 {
 	static const char *const configs[] = { NET("0.1.0", "\"bridge\":\"br0\""),
@@ -427,6 +441,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_failing_step_leaves_nothing, 0, ARRAY_SIZE(failing_steps));
 	tcase_add_test(tc, what_is_mounted_over_kernel_parameters_leads_no_write_astray);
 	tcase_add_test(tc, force_address_replaces_what_is_in_the_way);
+	tcase_add_test(tc, force_address_keeps_all_gateways_of_its_own_result);
 	tcase_add_test(tc, result_without_addresses_is_refused_before_any_change);
 	tcase_add_test(tc, add_to_what_is_no_namespace_changes_nothing);
 	tcase_add_loop_test(tc, del_removes_everything_that_is_left, 0, ARRAY_SIZE(gone));
