@@ -107,8 +107,12 @@ cni_printf(4, 0) static void record(struct cni_error *err, unsigned int code, in
 {
 	int n;
 
-	if (!err || err->set)
+	if (!err)
 		return;
+	if (err->set) {
+		err->passed_over = true;
+		return;
+	}
 	err->set = true;
 	err->code = code;
 	n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
@@ -142,7 +146,7 @@ void cni_error_detail(struct cni_error *err, const char *fmt, ...)
 	va_list ap;
 	size_t n;
 
-	if (!err)
+	if (!err || err->passed_over)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);

@@ -28,6 +28,7 @@ enum cni_error_code {
 /** One failure. `{0}` is "none yet". */
 struct cni_error {
 	bool set;
+	bool passed_over; /**< another failure came later: the next details are its own, and go, too */
 	unsigned int code; /**< enum cni_error_code, or whatever a delegate reported */
 	char msg[2048]; /**< what was being done, to what, and the system's reason */
 	char details[2048]; /**< the kernel's own words, or which key mends it; may be empty */
@@ -50,8 +51,8 @@ int cni_fail(struct cni_error *err, unsigned int code, int errnum, const char *f
 int cni_invalid(struct cni_error *err, const char *fmt, ...) cni_printf(2, 3);
 
 /**
- * Add a hint or the kernel's own words to a recorded failure; further ones are joined with "; ".
- * An empty text adds nothing.
+ * Add a hint or the kernel's own words to the failure that was recorded last; further ones are joined with
+ * "; ". An empty text adds nothing, nor does one about a failure that came after the first.
  */
 void cni_error_detail(struct cni_error *err, const char *fmt, ...) cni_printf(2, 3);
 

@@ -331,7 +331,8 @@ int cni_port_remove(const struct cni_args *args, struct cni_error *err)
 	if (cni_netns_is_gone(r))
 		return 0; /* it took the interface along */
 	if (r < 0) {
-		*err = why;
+		if (!err->set) /* the first cause wins */
+			*err = why;
 		return r;
 	}
 	return remove_inside(&host, &id, fd, err);

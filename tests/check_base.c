@@ -25,6 +25,9 @@ START_TEST(the_first_cause_wins)
 	ck_assert_uint_eq(err.code, CNI_E_IO);
 	ck_assert_str_eq(err.msg, "open x: no such file or directory");
 	ck_assert_str_eq(err.details, "");
+	/* What is said now is said of the third one. */
+	cni_error_detail(&err, "mends the third");
+	ck_assert_str_eq(err.details, "");
 }
 END_TEST
 

@@ -175,6 +175,18 @@ START_TEST(del_without_its_ipam_plugin_does_the_rest_and_says_so)
 }
 END_TEST
 
+START_TEST(of_several_failures_of_del_the_first_is_told)
+{
+	struct call c = on_c1("DEL", DUAL);
+	struct reply r;
+
+	c.netns = "/proc/1/status";
+	c.path = DELEGATES; /* without its IPAM plugin */
+	r = call_fails(c, 999, "enter network namespace: invalid argument");
+	ck_assert_str_eq(r.details, "");
+}
+END_TEST
+
 /* ---- last steps that fail ---- */
 
 static const struct {
@@ -441,6 +453,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_failing_step_leaves_nothing, 0, ARRAY_SIZE(failing_steps));
 	tcase_add_test(tc, what_is_mounted_over_kernel_parameters_leads_no_write_astray);
 	tcase_add_test(tc, force_address_replaces_what_is_in_the_way);
+	tcase_add_test(tc, of_several_failures_of_del_the_first_is_told);
 	tcase_add_test(tc, force_address_keeps_all_gateways_of_its_own_result);
 	tcase_add_test(tc, result_without_addresses_is_refused_before_any_change);
 	tcase_add_test(tc, add_to_what_is_no_namespace_changes_nothing);
