@@ -75,7 +75,8 @@ struct entry {
 struct sweep {
 	const char *id; /* NULL: of whatever id */
 	const char *port_chain; /* if this is not there, nothing is; NULL: look at all */
-	const char *owner; /* NULL: of whatever owner */
+	const char *owner; /* with an id */
+	bool any_net; /* the owner's network does not count */
 	const char *net; /* the network's part of owners, for GC */
 	const struct cni_owners *keep;
 	struct entry *entry; /* owned; every jump of this plugin's kind, or with this id */
@@ -91,8 +92,10 @@ static inline void cni_auto_sweep(struct sweep *s)
 
 static bool is_garbage(const struct sweep *s, const char *owner)
 {
+	size_t from = s->any_net ? CNI_OWNER_NET_LEN : 0;
+
 	if (s->id)
-		return !s->owner || !*owner || strcmp(owner, s->owner) == 0;
+		return !*owner || (strlen(owner) >= from && !strcmp(owner + from, s->owner + from));
 	return strncmp(owner, s->net, CNI_OWNER_NET_LEN) == 0 && !cni_owners_has(s->keep, owner);
 }
 
@@ -287,15 +290,11 @@ static void put_rules(struct cni_nft *nft, const struct names *n, const char *ow
 	cni_nft_rule_append_take(nft, rule);
 }
 
-static int add(const struct names *n, const struct cni_port *port)
+static int add(const struct names *n, const char *owner, const struct cni_port *port)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
-	char owner[CNI_OWNER_LEN];
-	int r;
+	int r = cni_nft_open(&nft);
 
-	r = cni_owner(port->id.net, port->id.containerid, port->id.ifname, owner);
-	if (r == 0)
-		r = cni_nft_open(&nft);
 	if (r < 0)
 		return r;
 	put_rules(&nft, n, owner, port);
@@ -304,18 +303,22 @@ static int add(const struct names *n, const struct cni_port *port)
 
 int cni_spoof_add(const struct cni_port *port, struct cni_error *err)
 {
+	char owner[CNI_OWNER_LEN];
 	struct names n;
-	cni_auto(sweep) struct sweep stale = { .id = n.id };
+	/* Not what is of another one whose id and interface read the same: "a-b" "c" and "a" "b-c". */
+	cni_auto(sweep) struct sweep stale = { .id = n.id, .owner = owner, .any_net = true };
 	int r;
 
-	r = name_all(port->id.containerid, port->id.ifname, &n);
+	r = cni_owner(port->id.net, port->id.containerid, port->id.ifname, owner);
 	if (r == 0)
-		r = add(&n, port);
+		r = name_all(port->id.containerid, port->id.ifname, &n);
+	if (r == 0)
+		r = add(&n, owner, port);
 	if (r == -EEXIST) {
 		r = sweep(&stale, err);
 		if (r < 0)
 			return r;
-		r = add(&n, port);
+		r = add(&n, owner, port);
 	}
 	if (r == 0)
 		return 0;

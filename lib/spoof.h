@@ -19,7 +19,7 @@
  * under the same names is replaced, because a container has but one interface of a name.
  *
  * @param port  host_name and cont_end.mac are what the rules hold
- * @return 0; negative errno: nothing was added
+ * @return 0; -EEXIST if somebody else's are called the same; other negative errno: nothing was added
  */
 int cni_spoof_add(const struct cni_port *port, struct cni_error *err) cni_must_check;
 

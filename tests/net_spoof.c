@@ -293,6 +293,25 @@ START_TEST(add_replaces_what_is_left_under_its_names)
 }
 END_TEST
 
+/* Their chains would be one: neither loses its rules, or gets the other one's. */
+START_TEST(a_container_whose_names_read_as_anothers_is_refused)
+{
+	struct call c = on("ADD", "ctr1-a", c1, CHECKED);
+	const char *before;
+
+	c.ifname = "b";
+	call_ok(c);
+	before = rules();
+	c.id = "ctr1";
+	c.ifname = "a-b";
+	call_fails(c, 999, "failed to setup spoof-check: file exists");
+	ck_assert_str_eq(rules(), before);
+	c.command = "DEL";
+	call_ok(c);
+	ck_assert_str_eq(rules(), before);
+}
+END_TEST
+
 /* An ADD that was killed before its last message; the key was switched off since. */
 START_TEST(add_removes_the_rules_of_a_killed_add)
 {
@@ -393,6 +412,7 @@ int main(void)
 	tcase_add_test(tc, a_failed_add_leaves_no_rule);
 	tcase_add_test(tc, what_is_in_the_way_is_named_and_nothing_is_left);
 	tcase_add_test(tc, add_replaces_what_is_left_under_its_names);
+	tcase_add_test(tc, a_container_whose_names_read_as_anothers_is_refused);
 	tcase_add_test(tc, add_removes_the_rules_of_a_killed_add);
 	tcase_add_test(tc, del_of_another_network_leaves_the_rules);
 	tcase_add_test(tc, names_without_room_are_hashed);
