@@ -95,6 +95,19 @@ START_TEST(del_succeeds_on_a_kernel_without_nf_tables)
 }
 END_TEST
 
+/* Kernel parameters go by the first name alone. */
+START_TEST(a_bridge_by_another_name_ignores_advertisements)
+{
+	const char *netns = container_add("c1");
+
+	sh("ip link add bridge-by-name type bridge; "
+	   "ip link property add dev bridge-by-name altname br0; "
+	   "echo 1 >/proc/sys/net/ipv6/conf/bridge-by-name/accept_ra");
+	call_ok((struct call){ .command = "ADD", .netns = netns, .config = plain });
+	ck_assert_str_eq(sh("cat /proc/sys/net/ipv6/conf/bridge-by-name/accept_ra"), "0");
+}
+END_TEST
+
 START_TEST(an_ignored_sigchld_of_the_runtime_does_not_matter)
 {
 	const char *netns = container_add("c1"), *elsewhere = fmt("%s/bin", world_dir());
@@ -119,6 +132,7 @@ int main(void)
 	tcase_add_test(tc, del_succeeds_where_only_the_file_of_the_namespace_is_left);
 	tcase_add_test(tc, del_in_our_own_namespace_takes_nothing_of_it_and_says_so);
 	tcase_add_test(tc, del_succeeds_on_a_kernel_without_nf_tables);
+	tcase_add_test(tc, a_bridge_by_another_name_ignores_advertisements);
 	tcase_add_test(tc, an_ignored_sigchld_of_the_runtime_does_not_matter);
 	suite_add_tcase(suite, tc);
 	return world_main(suite);
