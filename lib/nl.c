@@ -87,7 +87,7 @@ void cni_nl_close(struct cni_nl *nl)
 
 int cni_nl_reserve(struct cni_nl *nl, size_t size)
 {
-	struct nl_msg *more = nlmsg_alloc_size(size);
+	struct nl_msg *more = nlmsg_alloc_size(size > REQUEST_SIZE ? size : REQUEST_SIZE);
 
 	if (!more)
 		return -ENOMEM;

@@ -11,6 +11,10 @@
 
 #define LOCAL_TIMEOUT_MS 2500
 
+/* A route and its numbers; each of several gateways. */
+#define ROUTE_SIZE 256
+#define PATH_SIZE (sizeof(struct rtnexthop) + RTA_SPACE(16))
+
 json_int_t cni_route_table(const struct cni_route *route)
 {
 	return route->has_table && route->table > 0 ? route->table : RT_TABLE_MAIN;
@@ -56,8 +60,7 @@ static int put_paths(struct nl_msg *msg, int ifindex, const struct cni_ip *const
 	}
 	if (!list)
 		return -ENOMEM;
-	nla_nest_end(msg, list);
-	return 0;
+	return nla_nest_end(msg, list) < 0 ? -EMSGSIZE : 0;
 }
 
 int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
@@ -74,10 +77,16 @@ int cni_route_add(struct cni_nl *nl, int ifindex, const struct cni_route *route,
 		.rtm_type = RTN_UNICAST,
 		.rtm_flags = n_gw == 1 ? flags : 0,
 	};
-	struct nl_msg *msg = cni_nl_begin(nl, RTM_NEWROUTE, NLM_F_CREATE, &rtm, sizeof(rtm));
+	int r = n_gw > 1 ? cni_nl_reserve(nl, ROUTE_SIZE + n_gw * PATH_SIZE) : 0;
+	struct nl_msg *msg;
 
+	if (r < 0)
+		return r;
+	msg = cni_nl_begin(nl, RTM_NEWROUTE, NLM_F_CREATE, &rtm, sizeof(rtm));
+	r = put_paths(msg, ifindex, gw, n_gw, flags);
+	if (r < 0)
+		return r;
 	if (nla_put(msg, RTA_DST, (int)cni_ip_size(&route->dst.ip), route->dst.ip.b) < 0 ||
-	    put_paths(msg, ifindex, gw, n_gw, flags) < 0 ||
 	    (route->priority > 0 &&
 	     nla_put_u32(msg, RTA_PRIORITY, (uint32_t)route->priority) < 0) ||
 	    (table >= 256 && nla_put_u32(msg, RTA_TABLE, table) < 0) || put_metrics(msg, route) < 0)

@@ -147,6 +147,23 @@ START_TEST(a_bad_route_is_named_and_leaves_nothing)
 }
 END_TEST
 
+START_TEST(a_route_has_as_many_gateways_as_are_said)
+{
+	const char *config, *routes = "";
+	struct reply r;
+
+	for (int i = 0; i < 100; i++)
+		routes =
+			fmt("%s%s" VIA("10.9.0.0/16", "10.1.0.%d") "," VIA("fd09::/64", "fd00::%x"),
+			    routes, i ? "," : "", i + 10, i + 10);
+	config = fmt(NET("", "%s"), routes);
+	r = call_ok(on_c1("ADD", config));
+	ck_assert_str_eq(sh_in("c1", "ip -4 route show 10.9.0.0/16 | grep -c nexthop"), "100");
+	ck_assert_str_eq(sh_in("c1", "ip -6 route show fd09::/64 | grep -c nexthop"), "100");
+	call_ok(on_c1("CHECK", with_prev(config, r.out)));
+}
+END_TEST
+
 START_TEST(a_default_route_without_gateway_serves_as_the_default_gateways)
 {
 	const char *config = NET(",\"isDefaultGateway\":true",
@@ -211,6 +228,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, a_route_is_in_the_kernel_as_it_was_said, 0, ARRAY_SIZE(rows));
 	tcase_add_loop_test(tc, a_bad_route_is_named_and_leaves_nothing, 0, ARRAY_SIZE(refused));
+	tcase_add_test(tc, a_route_has_as_many_gateways_as_are_said);
 	tcase_add_test(tc, a_default_route_without_gateway_serves_as_the_default_gateways);
 	tcase_add_test(tc, a_default_route_of_another_scope_does_not);
 	tcase_add_test(tc, the_default_routes_of_two_networks_stand_beside_each_other);
