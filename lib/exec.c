@@ -19,7 +19,10 @@
 #define BUSY_WAIT_MS 1000
 #define OUTPUT_MAX (16u << 20)
 
-/* The environment with CNI_COMMAND set to `command` ("CNI_COMMAND=..."); of repeated names the last. */
+/*
+ * The environment with CNI_COMMAND set to `command` ("CNI_COMMAND=..."); of repeated names the first, which is the one
+ * that we go by.
+ */
 static char **make_environment(char *command)
 {
 	size_t n = 0, used = 0;
@@ -34,8 +37,8 @@ static char **make_environment(char *command)
 		size_t name = strcspn(environ[i], "=") + 1;
 		bool again = strncmp(environ[i], command, name) == 0;
 
-		for (size_t k = i + 1; k < n && !again; k++)
-			again = strncmp(environ[i], environ[k], name) == 0;
+		for (size_t k = 0; k < used && !again; k++)
+			again = strncmp(environ[i], env[k], name) == 0;
 		if (!again)
 			env[used++] = environ[i];
 	}

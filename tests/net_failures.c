@@ -4,6 +4,10 @@
  */
 #include "same_world.h"
 
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Delegates of the tests live here; what they were asked is in CALLS. */
@@ -120,6 +124,41 @@ START_TEST(failing_ipam_add_leaves_nothing_and_its_del_is_called)
 	del(SCRIPTED);
 	ck_assert_str_eq(sh("cat %s", CALLS), "ADD\nDEL");
 	assert_unchanged(before);
+}
+END_TEST
+
+/* Else the addresses would be another attachment's. */
+START_TEST(of_a_repeated_variable_the_first_is_the_delegates_too)
+{
+	static char bridge[] = "bridge";
+	char *const argv[] = { bridge, NULL };
+	char *const env[] = {
+		(char *)"CNI_COMMAND=ADD",
+		(char *)"CNI_CONTAINERID=ctr1",
+		(char *)"CNI_IFNAME=eth0",
+		(char *)"CNI_IFNAME=eth1",
+		(char *)fmt("CNI_NETNS=%s", c1),
+		(char *)"CNI_CONTAINERID=ctr2",
+		(char *)"PATH=/usr/bin:/bin",
+		(char *)"CNI_PATH=" DELEGATES,
+		NULL,
+	};
+	const char *program = fmt("%s/bridge", our_plugins());
+	int status;
+	pid_t pid;
+
+	script("echo $CNI_CONTAINERID $CNI_IFNAME $CNI_NETNS >>" CALLS "\n"
+	       "echo '{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"10.1.0.77/24\"}]}'");
+	sh("cat >/run/config <<'END'\n%s\nEND", SCRIPTED);
+	pid = fork();
+	if (pid == 0) {
+		if (freopen("/run/config", "r", stdin) && freopen("/dev/null", "w", stdout))
+			execve(program, argv, env);
+		_exit(127);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_str_eq(sh("cat %s", CALLS), fmt("ADD\nctr1 eth0 %s", c1));
 }
 END_TEST
 
@@ -447,6 +486,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, failing_ipam_add_leaves_nothing_and_its_del_is_called, 0,
 			    ARRAY_SIZE(failing_ipam));
+	tcase_add_test(tc, of_a_repeated_variable_the_first_is_the_delegates_too);
 	tcase_add_test(tc, ipam_that_cannot_be_run_leaves_nothing);
 	tcase_add_test(tc, a_plugin_that_is_its_own_ipam_plugin_is_refused);
 	tcase_add_test(tc, del_without_its_ipam_plugin_does_the_rest_and_says_so);
