@@ -92,9 +92,8 @@ static int bridge_ensure(struct cni_nl *host, const struct bridge_conf *c, struc
 		r = cni_mtu_check_port(host, br, c->mtu, err);
 	if (r < 0)
 		return r;
-	if (br->accept_ra)
-		cni_sysctl_ignore_advertisements(
-			br->name); /* c->bridge may be another name of it */
+	if (br->accept_ra) /* by its own name: the configuration may call it by another */
+		cni_sysctl_ignore_advertisements(br->name);
 	if ((br->flags & want) == want)
 		return 0;
 	r = cni_link_set_flags(host, br->index, want, want);
