@@ -324,10 +324,12 @@ void cni_nft_rule_delete(struct cni_nft *nft, uint32_t family, const char *table
 
 /*
  * The kernel answers a batch while it is being sent, and only with errors, since nothing asks for an
- * acknowledgement: what it has to say is there already, and silence is success.
+ * acknowledgement: what it has to say is there already, and silence is success. Each message that it refuses
+ * is an answer; of hundreds the last ones may find no room, which is told first (ENOBUFS), and once.
  */
 static int answers(struct cni_nft *nft)
 {
+	bool lost = false;
 	int result = 0;
 
 	for (;;) {
@@ -337,9 +339,16 @@ static int answers(struct cni_nft *nft)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		nft->torn = n < 0 && errno != EAGAIN;
-		if (n < 0)
-			return result < 0 ? result : nft->torn ? -errno : 0;
+		if (n < 0 && errno == ENOBUFS && !lost) {
+			lost = true;
+			continue;
+		}
+		if (n < 0) {
+			int cause = lost ? ENOBUFS : errno == EAGAIN ? 0 : errno;
+
+			nft->torn = errno != EAGAIN || (lost && result == 0);
+			return result < 0 ? result : -cause;
+		}
 		for (struct nlmsghdr *h = (struct nlmsghdr *)(void *)buf; mnl_nlmsg_ok(h, left);
 		     h = mnl_nlmsg_next(h, &left)) {
 			const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);

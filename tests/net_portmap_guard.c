@@ -213,6 +213,31 @@ START_TEST(two_networks_of_one_container_are_no_conflict)
 }
 END_TEST
 
+static void remove_rules(void)
+{
+	sh("nft delete table ip cni_hostport; nft delete table ip6 cni_hostport; "
+	   "for t in iptables ip6tables; do $t -t nat -F; $t -t nat -X; done 2>/dev/null; true");
+}
+
+/* The kernel refuses each of them, and has no room for so many answers. */
+START_TEST(of_hundreds_of_ports_each_is_taken_or_free)
+{
+	const char *range = port_range(2000, 400);
+
+	use_backend(_i);
+	call_ok(on_container(1, "ADD", portmap_alone(1, "", range)));
+	call_fails(on_container(2, "ADD", portmap_alone(2, "", range)), 999,
+		   "/tcp is taken by container ctr1, network net1");
+	call_ok(on_container(2, "ADD", portmap_alone(2, ",\"allowPortConflicts\":true", range)));
+	call_ok(on_container(2, "DEL", portmap_conf("", range)));
+	call_fails(on_container(2, "ADD", portmap_alone(2, "", range)), 999, "is taken");
+	remove_rules();
+	call_ok(on_container(2, "ADD", portmap_alone(2, "", range)));
+	call_fails(on_container(1, "ADD", portmap_alone(1, "", PORT(2399, 80, "tcp"))), 999,
+		   "container ctr2");
+}
+END_TEST
+
 /* The Go plugins remove rules, and know of no owners: what has no rules any more is free. */
 START_TEST(a_port_whose_rules_are_gone_is_free)
 {
@@ -237,12 +262,6 @@ static const char *ports_owned(void)
 {
 	return sh("for s in any4 any6 one4 one6; do nft list set inet cni_hostport_owners $s; done "
 		  "| grep -oE '(tcp|udp) \\. [0-9]+' | sort -u | xargs");
-}
-
-static void remove_rules(void)
-{
-	sh("nft delete table ip cni_hostport; nft delete table ip6 cni_hostport; "
-	   "for t in iptables ip6tables; do $t -t nat -F; $t -t nat -X; done 2>/dev/null; true");
 }
 
 /* One owner who is gone stands in the way of several mappings, and each of several in that of one. */
@@ -341,6 +360,7 @@ int main(void)
 			    BACKENDS);
 	tcase_add_loop_test(tc, conflicts_can_be_allowed_and_the_first_keeps_the_port, 0, BACKENDS);
 	tcase_add_loop_test(tc, two_networks_of_one_container_are_no_conflict, 0, BACKENDS);
+	tcase_add_loop_test(tc, of_hundreds_of_ports_each_is_taken_or_free, 0, 2);
 	tcase_add_loop_test(tc, a_port_whose_rules_are_gone_is_free, 0, BACKENDS);
 	tcase_add_loop_test(tc, a_dead_owner_is_met_by_several_mappings, 0, BACKENDS);
 	tcase_add_loop_test(tc, a_port_is_free_in_the_family_that_its_owner_has_no_address_of, 0,

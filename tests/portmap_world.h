@@ -9,6 +9,8 @@
 #include "same_world.h"
 #include "traffic.h"
 
+#include <stdlib.h>
+
 #define HOST4 "203.0.113.1"
 #define HOST6 "2001:db8:ff::1"
 #define OUT4 "203.0.113.2"
@@ -85,6 +87,25 @@ static inline const char *portmap_conf(const char *keys, const char *ports)
 #define PORT_AT(host, container, protocol, ip)                                   \
 	"{\"hostPort\":" #host ",\"containerPort\":" #container ",\"protocol\":" \
 	"\"" protocol "\",\"hostIP\":\"" ip "\"}"
+
+/** @return mappings of n ports of TCP in a row, as people publish ranges */
+static inline const char *port_range(int first, int n)
+{
+	enum { ROOM = 64 };
+	char *list = calloc((size_t)n, ROOM);
+	size_t len = 0;
+	const char *ret;
+
+	ck_assert_ptr_nonnull(list);
+	for (int i = 0; i < n; i++)
+		len += (size_t)snprintf(list + len, ROOM,
+					"%s{\"hostPort\":%d,\"containerPort\":80,\"protocol\":"
+					"\"tcp\"}",
+					i ? "," : "", first + i);
+	ret = fmt("%s", list);
+	free(list);
+	return ret;
+}
 
 static inline struct call on_container(int n, const char *command, const char *config)
 {
