@@ -19,6 +19,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
+#include <stdio.h>
 #include <string.h>
 
 #define TABLE "cni_hostport_owners"
@@ -91,6 +92,10 @@ struct job {
 	bool changed; /* there is something to commit */
 	struct held *held; /* owned; elements of ours that the list of ports led to */
 	unsigned int n_held, expected; /* how many it led to; and how many there are */
+	struct {
+		char who[CNI_WHO_LEN];
+		bool alive;
+	} asked; /* for last; hundreds of ports are one owner's */
 	struct cni_error *err;
 };
 
@@ -219,6 +224,15 @@ static int conflict(struct job *j, const struct cni_mapping *m, const struct cni
 	return -EADDRINUSE;
 }
 
+static bool is_alive(struct job *j, const char *who)
+{
+	if (strcmp(j->asked.who, who) != 0) {
+		snprintf(j->asked.who, sizeof(j->asked.who), "%s", who);
+		j->asked.alive = cni_who_is_alive(who);
+	}
+	return j->asked.alive;
+}
+
 /* Whether an element of a set is for a port that the mapping wants. */
 static bool concerns(const struct cni_nft_elem *e, const struct cni_nft_set *set, int family,
 		     const struct cni_mapping *m, const struct cni_who *self)
@@ -266,7 +280,7 @@ static void on_seen(const struct cni_nft_elem *e, void *ctx)
 	if (!m)
 		return;
 	if (!cni_who_same_container(e->owner, &s->j->self)) {
-		if (!cni_who_is_alive(e->owner)) {
+		if (!is_alive(s->j, e->owner)) {
 			cni_nft_elem_delete(s->j->nft, s->set, e->key);
 			return;
 		}
@@ -328,6 +342,8 @@ static int take_all_seen(struct job *j)
 	ensure_sets(j);
 	j->changed = true;
 	*j->again = false;
+	*j->asked.who = '\0';
+	j->asked.alive = false;
 	r = cni_hostport_each_port(j->hp, unmark, j);
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++) {
 		r = see(j, &any[f], f);
@@ -363,42 +379,53 @@ int cni_claim_take(struct cni_hostport *hp, bool allow, bool look, struct cni_nf
 }
 
 struct others {
-	const struct cni_mapping *m;
+	const struct cni_hostport *hp;
 	const struct cni_who *self;
 	const struct cni_nft_set *set;
 	int family;
-	bool found;
+	bool (*found)[CNI_HOSTPORT_FAMILIES];
 };
 
 static void on_others(const struct cni_nft_elem *e, void *ctx)
 {
-	struct others *o = ctx;
+	const struct others *o = ctx;
 
-	o->found |= concerns(e, o->set, o->family, o->m, o->self) &&
-		    !cni_who_same_attachment(e->owner, o->self);
+	if (cni_who_same_attachment(e->owner, o->self))
+		return;
+	for (size_t i = 0; i < o->hp->mappings.n; i++)
+		o->found[i][o->family] |=
+			concerns(e, o->set, o->family, &o->hp->mappings.item[i], o->self);
 }
 
-bool cni_claim_others_have(const struct cni_hostport *hp, const struct cni_mapping *m, int family)
+static int look_at_others(struct cni_nft *nft, struct others *o)
+{
+	int r = 0;
+
+	for (o->family = 0; o->family < CNI_HOSTPORT_FAMILIES && r == 0; o->family++) {
+		o->set = &any[o->family];
+		r = cni_nft_elem_each(nft, o->set, on_others, o);
+		o->set = &one[o->family];
+		if (r == 0)
+			r = cni_nft_elem_each(nft, o->set, on_others, o);
+	}
+	return r;
+}
+
+void cni_claim_others_have(const struct cni_hostport *hp, bool (*ret)[CNI_HOSTPORT_FAMILIES])
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
-	struct others o = { .m = m, .family = family };
 	struct cni_who self;
+	struct others o = { .hp = hp, .self = &self, .found = ret };
 	int r;
 
-	o.self = &self;
 	r = cni_who_is(hp, 0, &self);
 	if (r == 0)
 		r = cni_nft_open(&nft);
 	if (r < 0)
-		return false;
-	do {
-		o.set = &any[family];
-		r = cni_nft_elem_each(&nft, o.set, on_others, &o);
-		o.set = &one[family];
-		if (r == 0)
-			r = cni_nft_elem_each(&nft, o.set, on_others, &o);
-	} while (cni_nft_again(&nft, r));
-	return o.found;
+		return;
+	do
+		r = look_at_others(&nft, &o);
+	while (cni_nft_again(&nft, r));
 }
 
 /* ---- giving back ---- */

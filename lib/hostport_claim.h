@@ -40,9 +40,9 @@ int cni_claim_drop(const struct cni_hostport *hp, struct cni_nft_tx *tx,
 int cni_claim_gc(const struct cni_args *args, struct cni_error *err) cni_must_check;
 
 /**
- * See whether another attachment has the port of a mapping in this family. Reads the sets.
- * @param m  need not be of @p hp's list
+ * See which ports of the list other attachments have. Reads the sets, once.
+ * @param ret  for each mapping and family; what others have becomes true, all else stays
  */
-bool cni_claim_others_have(const struct cni_hostport *hp, const struct cni_mapping *m, int family);
+void cni_claim_others_have(const struct cni_hostport *hp, bool (*ret)[CNI_HOSTPORT_FAMILIES]);
 
 #endif

@@ -19,15 +19,6 @@ static bool is_remembered(uint8_t protocol)
 	return false;
 }
 
-/* Whether flows of a port are none of ours: somebody else has it, or may have it by now. */
-static bool is_of_others(const struct cni_hostport *hp, const struct cni_mapping *m, int family,
-			 bool gone, bool shared)
-{
-	bool known = hp->ip[family].ip.family != AF_UNSPEC;
-
-	return (gone ? !known : shared) && cni_claim_others_have(hp, m, family);
-}
-
 static struct cni_flows flows_of(const struct cni_hostport *hp, int family, bool gone)
 {
 	return (struct cni_flows){ .to.family = cni_hostport_af(family),
@@ -35,7 +26,9 @@ static struct cni_flows flows_of(const struct cni_hostport *hp, int family, bool
 				   .answered_by_container = gone };
 }
 
-static size_t by_port(const struct cni_hostport *hp, bool gone, bool shared, struct cni_flows *ret)
+/* @param others  ports whose flows are none of ours: somebody else has them, or may have them by now */
+static size_t by_port(const struct cni_hostport *hp, bool gone,
+		      bool (*others)[CNI_HOSTPORT_FAMILIES], struct cni_flows *ret)
 {
 	size_t n = 0;
 
@@ -46,7 +39,7 @@ static size_t by_port(const struct cni_hostport *hp, bool gone, bool shared, str
 			continue;
 		for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++) {
 			if (!cni_mapping_applies(m, cni_hostport_af(f)) ||
-			    !cni_hostport_needs(hp, f) || is_of_others(hp, m, f, gone, shared))
+			    !cni_hostport_needs(hp, f) || others[i][f])
 				continue;
 			ret[n] = flows_of(hp, f, gone);
 			ret[n].protocol = m->protocol;
@@ -74,16 +67,30 @@ static size_t by_container(const struct cni_hostport *hp, struct cni_flows *ret)
 	return n;
 }
 
+static bool has_remembered(const struct cni_hostport *hp)
+{
+	for (size_t i = 0; i < hp->mappings.n; i++)
+		if (is_remembered(hp->mappings.item[i].protocol))
+			return true;
+	return false;
+}
+
 int cni_hostport_forget(const struct cni_hostport *hp, bool gone, bool shared,
 			struct cni_error *err)
 {
 	size_t room = (hp->mappings.n + CNI_ARRAY_SIZE(remembered)) * CNI_HOSTPORT_FAMILIES;
 	cni_auto(free) struct cni_flows *flows = calloc(room, sizeof(*flows));
+	cni_auto(free) bool(*others)[CNI_HOSTPORT_FAMILIES] =
+		calloc(hp->mappings.n + 1, sizeof(*others));
+	bool known = hp->ip[CNI_HOSTPORT_V4].ip.family != AF_UNSPEC ||
+		     hp->ip[CNI_HOSTPORT_V6].ip.family != AF_UNSPEC;
 	size_t n;
 
-	if (!flows)
+	if (!flows || !others)
 		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "flows");
+	if ((gone ? !known : shared) && has_remembered(hp))
+		cni_claim_others_have(hp, others);
 	n = hp->mappings.n == 0 && gone ? by_container(hp, flows)
-					: by_port(hp, gone, shared, flows);
+					: by_port(hp, gone, others, flows);
 	return cni_conntrack_forget(flows, n, err);
 }

@@ -287,6 +287,23 @@ START_TEST(many_ports_are_one_walk)
 }
 END_TEST
 
+/* Whose flows must stay is asked once, for all ports. */
+START_TEST(many_ports_ask_for_no_more_lists_than_few)
+{
+	static const char allow[] = ",\"allowPortConflicts\":true";
+	int dumps[2];
+
+	call_ok(on_container(2, "ADD", portmap_alone(2, "", many_ports(50, "udp"))));
+	for (int i = 0; i < 2; i++) {
+		const char *ports = many_ports(i ? 50 : 2, "udp");
+
+		dumps[i] = look(on_container(1, "ADD", portmap_alone(1, allow, ports))).dumps;
+		dumps[i] += look(on_container(1, "DEL", portmap_conf("", ports))).dumps;
+	}
+	ck_assert_int_eq(dumps[0], dumps[1]);
+}
+END_TEST
+
 START_TEST(an_empty_table_is_not_walked)
 {
 	const char *config = portmap_alone(1, "", many_ports(5, "udp"));
@@ -314,6 +331,7 @@ int main(void)
 	tcase_add_loop_test(tc, flows_to_another_container_stay, 0, BACKENDS * 2);
 	tcase_add_loop_test(tc, who_publishes_no_udp_lets_no_table_be_walked, 0, BACKENDS);
 	tcase_add_loop_test(tc, many_ports_are_one_walk, 0, BACKENDS);
+	tcase_add_test(tc, many_ports_ask_for_no_more_lists_than_few);
 	tcase_add_loop_test(tc, an_empty_table_is_not_walked, 0, BACKENDS);
 	suite_add_tcase(suite, tc);
 	return world_main(suite);
