@@ -7,8 +7,8 @@
  * plugins have: what comes for 127.0.0.0/8 from outside is dropped (compat.md).
  */
 #include "conf.h"
-#include "hostport.h"
-#include "ipt.h"
+#include "hostport_ipt_rule.h"
+#include "ipt_expect.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,162 +17,10 @@
 
 #define NAT "nat"
 #define RAW "raw"
-#define DNAT "CNI-HOSTPORT-DNAT"
-#define SET_MARK "CNI-HOSTPORT-SETMARK"
-#define MASQ "CNI-HOSTPORT-MASQ"
 #define PURPOSE "unable to set up iptables rules for port mappings"
 #define OLD_SNAT "CNI-HOSTPORT-SNAT" /* of ancient Go plugins; DEL still looks into it */
 
 static const char *const version[] = { [CNI_HOSTPORT_V4] = "ipv4", [CNI_HOSTPORT_V6] = "ipv6" };
-
-/* ---- rules that all containers share ---- */
-
-static struct cni_ipt_rule jump(const char *chain, const char *comment)
-{
-	struct cni_ipt_rule rule = { .verdict = CNI_IPT_JUMP };
-
-	snprintf(rule.chain, sizeof(rule.chain), "%s", chain);
-	snprintf(rule.comment, sizeof(rule.comment), "%s", comment);
-	return rule;
-}
-
-/* What is for this host, whichever of its addresses. Nothing else is ever captured. */
-static struct cni_ipt_rule capture(void)
-{
-	struct cni_ipt_rule rule = jump(DNAT, "");
-
-	rule.to_local = true;
-	return rule;
-}
-
-static struct cni_ipt_rule set_mark(const struct cni_hostport *hp)
-{
-	return (struct cni_ipt_rule){ .verdict = CNI_IPT_MARK,
-				      .set_mark = hp->mark,
-				      .set_mask = hp->mark,
-				      .comment = "CNI portfwd masquerade mark" };
-}
-
-static struct cni_ipt_rule masquerade(const struct cni_hostport *hp)
-{
-	return (struct cni_ipt_rule){ .verdict = CNI_IPT_MASQUERADE,
-				      .mark = hp->mark,
-				      .mark_mask = hp->mark };
-}
-
-static struct cni_ipt_rule masquerade_jump(void)
-{
-	return jump(MASQ, "CNI portfwd requiring masquerade");
-}
-
-static struct cni_ipt_rule drop_from_outside(void)
-{
-	return (struct cni_ipt_rule){
-		.verdict = CNI_IPT_DROP,
-		.destination.prefix = { .ip = { .family = AF_INET, .b = { 127 } }, .len = 8 },
-		.in = { .name = "lo", .invert = true },
-		.comment = "CNI portmap: 127.0.0.0/8 is for this host only"
-	};
-}
-
-static bool marks_itself(const struct cni_hostport *hp)
-{
-	return hp->snat && !hp->set_mark_chain;
-}
-
-/* ---- a container's rules ---- */
-
-static struct cni_ipt_rule for_port(const struct cni_mapping *m)
-{
-	struct cni_ipt_rule rule = { .protocol = m->protocol, .dport = m->host_port };
-
-	if (!cni_mapping_is_any(m))
-		rule.destination.prefix =
-			(struct cni_prefix){ .ip = m->host_ip, .len = cni_ip_bits(&m->host_ip) };
-	return rule;
-}
-
-/* The rules of one mapping: up to two that ask for masquerade, and the one that translates. */
-static int each_rule(const struct cni_hostport *hp, int family, const struct cni_mapping *m,
-		     int (*fn)(const struct cni_ipt_rule *rule, void *ctx), void *ctx)
-{
-	struct cni_ipt_rule rule = for_port(m);
-	int r = 0;
-
-	rule.verdict = CNI_IPT_JUMP;
-	snprintf(rule.chain, sizeof(rule.chain), "%s",
-		 hp->set_mark_chain ? hp->set_mark_chain : SET_MARK);
-	if (hp->snat) {
-		if (!hp->masq_all)
-			rule.source.prefix = hp->ip[family];
-		r = fn(&rule, ctx);
-	}
-	if (r == 0 && hp->snat && !hp->masq_all && family == CNI_HOSTPORT_V4) {
-		rule.source.prefix =
-			(struct cni_prefix){ .ip = { .family = AF_INET, .b = { 127, 0, 0, 1 } },
-					     .len = 32 };
-		r = fn(&rule, ctx);
-	}
-	if (r < 0)
-		return r;
-	rule = for_port(m);
-	rule.verdict = CNI_IPT_DNAT;
-	rule.to = hp->ip[family].ip;
-	rule.to_port = m->container_port;
-	return fn(&rule, ctx);
-}
-
-/* Cut as the Go plugins do, to what iptables stores. */
-static void entry_comment(const char *net, const char *containerid,
-			  char ret[static CNI_IPT_COMMENT_LEN])
-{
-	int n = snprintf(ret, CNI_IPT_COMMENT_LEN, "dnat name: \"%s\" id: \"%s\"", net,
-			 containerid);
-
-	if (n >= CNI_IPT_COMMENT_LEN)
-		memcpy(ret + CNI_IPT_COMMENT_LEN - 4, "...", 4);
-}
-
-/*
- * The rules that lead to a container's chain: for each protocol, in the alphabet's order, one for every
- * 15 ports. They name the ports of both families, as the Go plugins' do.
- */
-static int each_entry(const struct cni_hostport *hp, int family, const char *chain,
-		      int (*fn)(const struct cni_ipt_rule *rule, void *ctx), void *ctx)
-{
-	static const uint8_t protocols[] = { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP };
-	const struct cni_condition *c = &hp->condition[family];
-	struct cni_ipt_rule entry = {
-		.verdict = CNI_IPT_JUMP,
-		.source = { .prefix = c->source, .invert = c->not_source },
-		.destination = { .prefix = c->destination, .invert = c->not_destination },
-		.in.invert = c->not_in,
-	};
-	int r = 0;
-
-	snprintf(entry.chain, sizeof(entry.chain), "%s", chain);
-	snprintf(entry.in.name, sizeof(entry.in.name), "%s", c->in);
-	entry_comment(hp->net, hp->containerid, entry.comment);
-	for (size_t p = 0; p < CNI_ARRAY_SIZE(protocols) && r == 0; p++) {
-		entry.protocol = protocols[p];
-		entry.n_dports = 0;
-		for (size_t i = 0; i < hp->mappings.n && r == 0; i++) {
-			if (hp->mappings.item[i].protocol != entry.protocol)
-				continue;
-			entry.dports[entry.n_dports++] = hp->mappings.item[i].host_port;
-			if (entry.n_dports == CNI_IPT_PORTS) {
-				r = fn(&entry, ctx);
-				entry.n_dports = 0;
-			}
-		}
-		if (entry.n_dports && r == 0) {
-			memset(entry.dports + entry.n_dports, 0,
-			       (CNI_IPT_PORTS - entry.n_dports) * sizeof(entry.dports[0]));
-			r = fn(&entry, ctx);
-		}
-	}
-	return r;
-}
 
 /* ---- ADD ---- */
 
@@ -182,31 +30,31 @@ static void ensure_base(struct cni_ipt *tx, const struct cni_hostport *hp, int f
 
 	/* Without snat nothing of ours sets route_localnet; hosts that have no table raw may do with that. */
 	if (family == CNI_HOSTPORT_V4 && hp->snat) {
-		rule = drop_from_outside();
+		rule = cni_hostport_drop_from_outside();
 		cni_ipt_on(tx, AF_INET, RAW);
 		cni_ipt_append(tx, "PREROUTING", &rule);
 	}
 	cni_ipt_on(tx, cni_hostport_af(family), NAT);
-	if (marks_itself(hp)) {
-		cni_ipt_chain(tx, SET_MARK);
-		rule = set_mark(hp);
-		cni_ipt_append(tx, SET_MARK, &rule);
-		cni_ipt_chain(tx, MASQ);
-		rule = masquerade(hp);
-		cni_ipt_append(tx, MASQ, &rule);
-		rule = masquerade_jump();
+	if (cni_hostport_marks_itself(hp)) {
+		cni_ipt_chain(tx, CNI_HOSTPORT_SET_MARK);
+		rule = cni_hostport_set_mark(hp);
+		cni_ipt_append(tx, CNI_HOSTPORT_SET_MARK, &rule);
+		cni_ipt_chain(tx, CNI_HOSTPORT_MASQ);
+		rule = cni_hostport_masquerade(hp);
+		cni_ipt_append(tx, CNI_HOSTPORT_MASQ, &rule);
+		rule = cni_hostport_masquerade_jump();
 		cni_ipt_insert(tx, "POSTROUTING", &rule);
 	}
 	/* Appended: who was here first, such as KUBE-SERVICES, stays first (CVE-2019-9946). */
-	cni_ipt_chain(tx, DNAT);
-	rule = capture();
+	cni_ipt_chain(tx, CNI_HOSTPORT_DNAT);
+	rule = cni_hostport_capture();
 	cni_ipt_append(tx, "PREROUTING", &rule);
 	cni_ipt_append(tx, "OUTPUT", &rule);
 }
 
 static int append_entry(const struct cni_ipt_rule *rule, void *ctx)
 {
-	cni_ipt_append(ctx, DNAT, rule);
+	cni_ipt_append(ctx, CNI_HOSTPORT_DNAT, rule);
 	return 0;
 }
 
@@ -235,12 +83,13 @@ static void add_own(struct cni_ipt *tx, const struct cni_hostport *hp, int famil
 	struct own own = { tx, chain };
 
 	cni_ipt_chain(tx, chain);
-	cni_ipt_delete_jumps(tx, DNAT, chain, is_replaced, (void *)hp);
+	cni_ipt_delete_jumps(tx, CNI_HOSTPORT_DNAT, chain, is_replaced, (void *)hp);
 	cni_ipt_delete_if(tx, chain, is_replaced, (void *)hp);
 	for (size_t i = 0; i < hp->mappings.n; i++)
 		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family)))
-			(void)each_rule(hp, family, &hp->mappings.item[i], append_own, &own);
-	(void)each_entry(hp, family, chain, append_entry, tx);
+			(void)cni_hostport_each_rule(hp, family, &hp->mappings.item[i], append_own,
+						     &own);
+	(void)cni_hostport_each_entry(hp, family, chain, append_entry, tx);
 }
 
 static int add(const struct cni_hostport *hp, struct cni_nft_tx *with, struct cni_error *err)
@@ -298,7 +147,7 @@ static int del_by(const struct cni_ipt_writer *writer, char *chain, char *old_ch
 		/* The shared chain, which is longer, is looked into for nobody who has none there. */
 		cni_ipt_on(&tx, cni_hostport_af(f), NAT);
 		if (has != 0)
-			drop_chain(&tx, DNAT, chain);
+			drop_chain(&tx, CNI_HOSTPORT_DNAT, chain);
 		if (has_old != 0)
 			drop_chain(&tx, OLD_SNAT, old_chain);
 		found |= has > 0 || has_old > 0;
@@ -416,7 +265,7 @@ static int gc_by(const struct cni_ipt_writer *writer, int family, const char *ne
 	cni_auto(ipt) struct cni_ipt tx = { .writer = writer };
 	int r;
 
-	r = cni_ipt_each(writer, cni_hostport_af(family), NAT, DNAT, collect, &s, err);
+	r = cni_ipt_each(writer, cni_hostport_af(family), NAT, CNI_HOSTPORT_DNAT, collect, &s, err);
 	if (r == 0 && s.error < 0) {
 		r = s.error;
 		cni_fail(err, CNI_E_INTERNAL, -r, "failed to list chains to be removed");
@@ -424,7 +273,7 @@ static int gc_by(const struct cni_ipt_writer *writer, int family, const char *ne
 	if (r == 0 && s.found.n) {
 		cni_ipt_on(&tx, cni_hostport_af(family), NAT);
 		for (size_t i = 0; i < s.found.n; i++)
-			drop_chain(&tx, DNAT, s.found.name[i]);
+			drop_chain(&tx, CNI_HOSTPORT_DNAT, s.found.name[i]);
 		r = cni_ipt_commit(&tx, err);
 	}
 	cni_auto_chains(&s.found);
@@ -449,88 +298,107 @@ static int gc(const struct cni_args *args, struct cni_error *err)
 
 /* ---- CHECK ---- */
 
+/* What one chain should hold: each is read once, however many rules that is. */
 struct check {
 	const struct cni_ipt_writer *writer;
 	int family;
-	const char *chain; /* the container's */
+	struct cni_ipt_expect *list; /* owned; has room for all of them */
+	size_t n;
 	struct cni_error *err;
 };
 
-static int check_rule(const struct check *c, const char *table, const char *chain,
-		      const struct cni_ipt_rule *rule, const char *what)
+static inline void cni_auto_check(struct check *c)
 {
-	int r = cni_ipt_has(c->writer, cni_hostport_af(c->family), table, chain, rule, c->err);
-
-	if (r == -ENOENT)
-		cni_fail(c->err, CNI_E_INTERNAL, 0,
-			 "could not check %s dnat: chain %s not found in iptables table %s",
-			 version[c->family], chain, table);
-	if (r == 0) {
-		cni_fail(c->err, CNI_E_INTERNAL, 0,
-			 "could not check %s dnat: rule in chain %s not found in table %s",
-			 version[c->family], chain, table);
-		cni_error_detail(c->err, "missing: the rule %s", what);
-		return -ENOENT;
-	}
-	return r < 0 ? r : 0;
+	free(c->list);
 }
 
-static int check_entry(const struct cni_ipt_rule *rule, void *ctx)
+static int expect(const struct cni_ipt_rule *rule, void *ctx)
 {
-	return check_rule(ctx, NAT, DNAT, rule, "that leads to the container's chain");
+	struct check *c = ctx;
+
+	c->list[c->n++] = (struct cni_ipt_expect){ .rule = *rule };
+	return 0;
 }
 
-static int check_own_rule(const struct cni_ipt_rule *rule, void *ctx)
+static int missing(const struct check *c, const char *chain, const struct cni_ipt_rule *rule)
 {
-	const struct check *c = ctx;
-	char what[80];
+	bool is_there = chain_exists(c->writer, c->family, chain) != 0;
 
-	snprintf(what, sizeof(what), "that %s %s port %u",
-		 rule->verdict == CNI_IPT_DNAT ? "translates" : "marks",
-		 cni_mapping_protocol(rule->protocol), rule->dport);
-	return check_rule(c, NAT, c->chain, rule, what);
+	cni_fail(c->err, CNI_E_INTERNAL, 0, "could not check %s dnat: %s%s not found in %stable %s",
+		 version[c->family], is_there ? "rule in chain " : "chain ", chain,
+		 is_there ? "" : "iptables ", NAT);
+	if (rule->verdict == CNI_IPT_DNAT || rule->dport)
+		cni_error_detail(c->err, "missing: the rule that %s %s port %u",
+				 rule->verdict == CNI_IPT_DNAT ? "translates" : "marks",
+				 cni_mapping_protocol(rule->protocol), rule->dport);
+	else if (rule->verdict == CNI_IPT_JUMP)
+		cni_error_detail(c->err, "missing: the rule that leads to %s", rule->chain);
+	else
+		cni_error_detail(c->err, "missing: the rule that %s",
+				 rule->verdict == CNI_IPT_MARK ? "sets the mark" : "masquerades");
+	return -ENOENT;
 }
 
-static int check_own(struct check *c, const struct cni_hostport *hp)
+/* Look for all that was expected, and expect nothing more. */
+static int check_chain(struct check *c, const char *chain)
+{
+	int r = cni_ipt_expect(c->writer, cni_hostport_af(c->family), NAT, chain, c->list, c->n,
+			       c->err);
+
+	for (size_t i = 0; i < c->n && r == 0; i++)
+		if (!c->list[i].found)
+			r = missing(c, chain, &c->list[i].rule);
+	c->n = 0;
+	return r;
+}
+
+static int check_rule(struct check *c, const char *chain, struct cni_ipt_rule rule)
+{
+	(void)expect(&rule, c);
+	return check_chain(c, chain);
+}
+
+static int check_own(struct check *c, const struct cni_hostport *hp, const char *chain)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < hp->mappings.n && r == 0; i++)
 		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(c->family)))
-			r = each_rule(hp, c->family, &hp->mappings.item[i], check_own_rule, c);
-	return r < 0 ? r : each_entry(hp, c->family, c->chain, check_entry, c);
+			r = cni_hostport_each_rule(hp, c->family, &hp->mappings.item[i], expect, c);
+	if (r == 0)
+		r = check_chain(c, chain);
+	if (r == 0)
+		r = cni_hostport_each_entry(hp, c->family, chain, expect, c);
+	return r < 0 ? r : check_chain(c, CNI_HOSTPORT_DNAT);
 }
 
-static int check_base(const struct check *c, const struct cni_hostport *hp)
+static int check_base(struct check *c, const struct cni_hostport *hp)
 {
-	struct cni_ipt_rule rule = capture();
-	int r;
+	int r = check_rule(c, "PREROUTING", cni_hostport_capture());
 
-	r = check_rule(c, NAT, "PREROUTING", &rule, "that leads to " DNAT);
 	if (r == 0)
-		r = check_rule(c, NAT, "OUTPUT", &rule, "that leads to " DNAT);
-	if (r < 0 || !marks_itself(hp))
+		r = check_rule(c, "OUTPUT", cni_hostport_capture());
+	if (r < 0 || !cni_hostport_marks_itself(hp))
 		return r;
-	rule = set_mark(hp);
-	r = check_rule(c, NAT, SET_MARK, &rule, "that sets the mark");
-	rule = masquerade(hp);
+	r = check_rule(c, CNI_HOSTPORT_SET_MARK, cni_hostport_set_mark(hp));
 	if (r == 0)
-		r = check_rule(c, NAT, MASQ, &rule, "that masquerades");
-	rule = masquerade_jump();
-	return r < 0 ? r : check_rule(c, NAT, "POSTROUTING", &rule, "that leads to " MASQ);
+		r = check_rule(c, CNI_HOSTPORT_MASQ, cni_hostport_masquerade(hp));
+	return r < 0 ? r : check_rule(c, "POSTROUTING", cni_hostport_masquerade_jump());
 }
 
 static int check(const struct cni_hostport *hp, struct cni_error *err)
 {
+	cni_auto(check) struct check c = { .writer = cni_ipt_host(), .err = err };
 	char chain[CNI_CHAIN_NAME_LEN];
-	struct check c = { .writer = cni_ipt_host(), .chain = chain, .err = err };
 	int r;
 
-	r = cni_chain_name("DN-", hp->net, hp->containerid, chain);
+	/* Three for each mapping at most; other chains have fewer. */
+	c.list = calloc(3 * hp->mappings.n + 1, sizeof(*c.list));
+	r = c.list ? cni_chain_name("DN-", hp->net, hp->containerid, chain) : -ENOMEM;
 	for (c.family = 0; c.family < CNI_HOSTPORT_FAMILIES && r == 0; c.family++) {
 		if (!cni_hostport_has(hp, c.family))
 			continue;
-		r = check_own(&c, hp);
+		r = check_own(&c, hp, chain);
 		if (r == 0)
 			r = check_base(&c, hp);
 	}

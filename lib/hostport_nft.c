@@ -6,8 +6,8 @@
  * rules that masquerade look at the translation only, conditions stand on the container's own rules, and
  * a chain drops what comes for 127.0.0.0/8 from outside.
  */
-#include "hostport.h"
-#include "names.h"
+#include "buf.h"
+#include "hostport_nft_rule.h"
 #include "nft_expr.h"
 #include "nft_find.h"
 #include "nft_udata.h"
@@ -20,16 +20,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TABLE "cni_hostport"
-#define PORTS "hostports"
 #define OLD_PORTS "hostip_hostports" /* of older Go plugins; empty, but looked into by DEL */
-#define ALL_PORTS "hostports_all"
 #define PREROUTING "prerouting" /* where the Go plugins capture */
 #define OUTPUT "output"
 #define LAST_PREROUTING "prerouting_last" /* where ours do */
 #define LAST_OUTPUT "output_last"
-#define MASQUERADING "masquerading"
-#define LOCALHOST "localhost"
 
 /*
  * Of two chains of one priority the kernel asks the younger one first: at the Go plugins' priority, ours
@@ -39,9 +34,6 @@
  */
 #define PRIORITY_LAST (NF_IP_PRI_NAT_DST + 1)
 
-static const uint32_t nfproto[] = {
-	[CNI_HOSTPORT_V4] = NFPROTO_IPV4, [CNI_HOSTPORT_V6] = NFPROTO_IPV6
-};
 static const char *const family_name[] = { [CNI_HOSTPORT_V4] = "ip", [CNI_HOSTPORT_V6] = "ip6" };
 
 static int failed(struct cni_error *err, int r, const char *what)
@@ -53,132 +45,26 @@ static int failed(struct cni_error *err, int r, const char *what)
 	return r;
 }
 
-/* ---- whose rules ---- */
-
-/* An attachment as its rules name it. */
-struct owner {
-	char comment[CNI_COMMENT_LEN]; /* the container's id: all that the Go plugins know */
-	char owner[CNI_OWNER_LEN]; /* network, container and interface */
-};
-
-static int owner_of(const struct cni_hostport *hp, struct owner *ret)
-{
-	snprintf(ret->comment, sizeof(ret->comment), "%s", hp->containerid);
-	return cni_owner(hp->net, hp->containerid, hp->ifname, ret->owner);
-}
-
-/* A rule without an owner is of the Go plugins, or came through nft's text: the id has to do. */
-static bool is_own(const struct nftnl_rule *rule, const void *ctx)
-{
-	const char *owner = cni_nft_owner(rule);
-	const struct owner *o = ctx;
-
-	return strcmp(cni_nft_comment(rule), o->comment) == 0 &&
-	       (!*owner || strcmp(owner, o->owner) == 0);
-}
-
-/* ---- rules ---- */
+/* ---- ADD ---- */
 
 static void take(struct cni_nft *nft, struct nftnl_rule *rule)
 {
 	cni_nft_rule_append_take(nft, rule);
 }
 
-static struct nftnl_rule *jump(int family, const char *from, const char *to)
-{
-	struct nftnl_rule *rule = cni_nft_rule(nfproto[family], TABLE, from, "");
-
-	cni_nft_verdict(rule, NFT_JUMP, to);
-	return rule;
-}
-
-/* What is for this host, whichever of its addresses. Nothing else is ever captured. */
-static struct nftnl_rule *capture(int family, const char *from)
-{
-	struct nftnl_rule *rule = cni_nft_rule(nfproto[family], TABLE, from, "");
-
-	cni_nft_match_local(rule);
-	cni_nft_verdict(rule, NFT_JUMP, ALL_PORTS);
-	return rule;
-}
-
-static struct nftnl_rule *drop_from_outside(void)
-{
-	static const struct cni_prefix net127 = { .ip = { .family = AF_INET, .b = { 127 } },
-						  .len = 8 };
-	struct nftnl_rule *rule =
-		cni_nft_rule(NFPROTO_IPV4, TABLE, LOCALHOST, "127.0.0.0/8 is for this host only");
-
-	cni_nft_match_iif(rule, false, "lo");
-	cni_nft_match_addr(rule, CNI_NFT_DESTINATION, true, &net127);
-	cni_nft_verdict(rule, NF_DROP, NULL);
-	return rule;
-}
-
-static struct nftnl_rule *own_rule(int family, const char *chain, const struct owner *o)
-{
-	struct nftnl_rule *rule = cni_nft_rule(nfproto[family], TABLE, chain, o->comment);
-
-	cni_nft_set_owner(rule, o->owner);
-	return rule;
-}
-
-static struct nftnl_rule *forward(const struct cni_hostport *hp, int family,
-				  const struct cni_mapping *m, const struct owner *o)
-{
-	struct nftnl_rule *rule = own_rule(family, PORTS, o);
-	const struct cni_condition *c = &hp->condition[family];
-
-	if (c->source.ip.family != AF_UNSPEC)
-		cni_nft_match_addr(rule, CNI_NFT_SOURCE, !c->not_source, &c->source);
-	if (c->destination.ip.family != AF_UNSPEC)
-		cni_nft_match_addr(rule, CNI_NFT_DESTINATION, !c->not_destination, &c->destination);
-	if (*c->in)
-		cni_nft_match_iif(rule, !c->not_in, c->in);
-	if (!cni_mapping_is_any(m)) {
-		struct cni_prefix host = { .ip = m->host_ip, .len = cni_ip_bits(&m->host_ip) };
-
-		cni_nft_match_addr(rule, CNI_NFT_DESTINATION, true, &host);
-	}
-	cni_nft_match_dport(rule, m->protocol, m->host_port);
-	cni_nft_dnat(rule, &hp->ip[family].ip, m->container_port);
-	return rule;
-}
-
-/* Masquerade what is translated to the container, if it comes from `source` (NULL: from anywhere). */
-static struct nftnl_rule *masquerade(const struct cni_hostport *hp, int family,
-				     const struct cni_prefix *source, const struct owner *o)
-{
-	struct nftnl_rule *rule = own_rule(family, MASQUERADING, o);
-	struct cni_prefix self = { .ip = hp->ip[family].ip };
-
-	self.len = cni_ip_bits(&self.ip);
-	if (source)
-		cni_nft_match_addr(rule, CNI_NFT_SOURCE, true, source);
-	cni_nft_match_addr(rule, CNI_NFT_DESTINATION, true, &self);
-	cni_nft_match_dnat(rule);
-	cni_nft_masquerade(rule);
-	return rule;
-}
-
-static const struct cni_prefix localhost = { .ip = { .family = AF_INET, .b = { 127, 0, 0, 1 } },
-					     .len = 32 };
-
-/* ---- ADD ---- */
-
 static void add_base_chain(struct cni_nft *nft, int family, const char *chain, uint32_t hook,
 			   int32_t priority, const char *type)
 {
 	const struct cni_nft_hook where = { .type = type, .hook = hook, .priority = priority };
 
-	cni_nft_chain(nft, nfproto[family], TABLE, chain, &where, "");
+	cni_nft_chain(nft, cni_hostport_nfproto(family), CNI_HOSTPORT_TABLE, chain, &where, "");
 }
 
 static void empty_base_chain(struct cni_nft *nft, int family, const char *chain, uint32_t hook,
 			     int32_t priority, const char *type)
 {
 	add_base_chain(nft, family, chain, hook, priority, type);
-	cni_nft_flush(nft, nfproto[family], TABLE, chain);
+	cni_nft_flush(nft, cni_hostport_nfproto(family), CNI_HOSTPORT_TABLE, chain);
 }
 
 /*
@@ -192,44 +78,48 @@ static bool base_is_whole(struct cni_nft *nft, int family, bool snat)
 		const char *chain;
 		int use;
 	} whole[] = {
-		{ ALL_PORTS, 4 }, { OLD_PORTS, 1 },	  { PREROUTING, 0 },
-		{ OUTPUT, 0 },	  { LAST_PREROUTING, 1 }, { LAST_OUTPUT, 1 },
+		{ CNI_HOSTPORT_ALL_PORTS, 4 }, { OLD_PORTS, 1 },   { PREROUTING, 0 }, { OUTPUT, 0 },
+		{ LAST_PREROUTING, 1 },	       { LAST_OUTPUT, 1 },
 	};
 
 	for (size_t i = 0; i < CNI_ARRAY_SIZE(whole); i++)
-		if (cni_nft_chain_use(nft, nfproto[family], TABLE, whole[i].chain) != whole[i].use)
+		if (cni_nft_chain_use(nft, cni_hostport_nfproto(family), CNI_HOSTPORT_TABLE,
+				      whole[i].chain) != whole[i].use)
 			return false;
-	if (snat && cni_nft_chain_use(nft, nfproto[family], TABLE, MASQUERADING) < 0)
+	if (snat && cni_nft_chain_use(nft, cni_hostport_nfproto(family), CNI_HOSTPORT_TABLE,
+				      CNI_HOSTPORT_MASQUERADING) < 0)
 		return false;
 	return family != CNI_HOSTPORT_V4 ||
-	       cni_nft_chain_use(nft, nfproto[family], TABLE, LOCALHOST) == 1;
+	       cni_nft_chain_use(nft, cni_hostport_nfproto(family), CNI_HOSTPORT_TABLE,
+				 CNI_HOSTPORT_LOCALHOST) == 1;
 }
 
 /* The part that all containers share, so that it is whole whatever happened. */
 static void ensure_base(struct cni_nft *nft, int family, bool snat)
 {
-	uint32_t proto = nfproto[family];
+	uint32_t proto = cni_hostport_nfproto(family);
 
-	cni_nft_table(nft, proto, TABLE, "CNI portmap plugin");
-	cni_nft_chain(nft, proto, TABLE, PORTS, NULL, "");
-	cni_nft_chain(nft, proto, TABLE, OLD_PORTS, NULL, "");
-	cni_nft_chain(nft, proto, TABLE, ALL_PORTS, NULL, "");
-	cni_nft_flush(nft, proto, TABLE, ALL_PORTS);
-	take(nft, jump(family, ALL_PORTS, OLD_PORTS));
-	take(nft, jump(family, ALL_PORTS, PORTS));
+	cni_nft_table(nft, proto, CNI_HOSTPORT_TABLE, "CNI portmap plugin");
+	cni_nft_chain(nft, proto, CNI_HOSTPORT_TABLE, CNI_HOSTPORT_PORTS, NULL, "");
+	cni_nft_chain(nft, proto, CNI_HOSTPORT_TABLE, OLD_PORTS, NULL, "");
+	cni_nft_chain(nft, proto, CNI_HOSTPORT_TABLE, CNI_HOSTPORT_ALL_PORTS, NULL, "");
+	cni_nft_flush(nft, proto, CNI_HOSTPORT_TABLE, CNI_HOSTPORT_ALL_PORTS);
+	take(nft, cni_hostport_nft_jump(family, CNI_HOSTPORT_ALL_PORTS, OLD_PORTS));
+	take(nft, cni_hostport_nft_jump(family, CNI_HOSTPORT_ALL_PORTS, CNI_HOSTPORT_PORTS));
 	empty_base_chain(nft, family, PREROUTING, NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, "nat");
 	empty_base_chain(nft, family, OUTPUT, NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, "nat");
 	empty_base_chain(nft, family, LAST_PREROUTING, NF_INET_PRE_ROUTING, PRIORITY_LAST, "nat");
-	take(nft, capture(family, LAST_PREROUTING));
+	take(nft, cni_hostport_nft_capture(family, LAST_PREROUTING));
 	empty_base_chain(nft, family, LAST_OUTPUT, NF_INET_LOCAL_OUT, PRIORITY_LAST, "nat");
-	take(nft, capture(family, LAST_OUTPUT));
+	take(nft, cni_hostport_nft_capture(family, LAST_OUTPUT));
 	if (snat)
-		add_base_chain(nft, family, MASQUERADING, NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC,
-			       "nat");
+		add_base_chain(nft, family, CNI_HOSTPORT_MASQUERADING, NF_INET_POST_ROUTING,
+			       NF_IP_PRI_NAT_SRC, "nat");
 	if (family != CNI_HOSTPORT_V4)
 		return;
-	empty_base_chain(nft, family, LOCALHOST, NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, "filter");
-	take(nft, drop_from_outside());
+	empty_base_chain(nft, family, CNI_HOSTPORT_LOCALHOST, NF_INET_PRE_ROUTING, NF_IP_PRI_RAW,
+			 "filter");
+	take(nft, cni_hostport_nft_drop_from_outside());
 }
 
 static unsigned int count_own(const struct cni_hostport *hp, int family)
@@ -243,22 +133,24 @@ static unsigned int count_own(const struct cni_hostport *hp, int family)
 
 /* The rules follow their anchor: DEL counts on that. */
 static void add_own(struct cni_nft *nft, const struct cni_hostport *hp, int family,
-		    const struct owner *o)
+		    const struct cni_hostport_owner *o)
 {
-	cni_nft_anchor(nft, nfproto[family], TABLE, o->owner, count_own(hp, family));
+	cni_nft_anchor(nft, cni_hostport_nfproto(family), CNI_HOSTPORT_TABLE, o->owner,
+		       count_own(hp, family));
 	for (size_t i = 0; i < hp->mappings.n; i++)
 		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family)))
-			take(nft, forward(hp, family, &hp->mappings.item[i], o));
+			take(nft, cni_hostport_nft_forward(hp, family, &hp->mappings.item[i], o));
 	if (!hp->snat)
 		return;
-	take(nft, masquerade(hp, family, hp->masq_all ? NULL : &hp->ip[family], o));
+	take(nft, cni_hostport_nft_masquerade(hp, family, o));
 	if (family == CNI_HOSTPORT_V4 && !hp->masq_all)
-		take(nft, masquerade(hp, family, &localhost, o));
+		take(nft, cni_hostport_nft_masquerade_localhost(hp, o));
 }
 
 /* ---- removing ---- */
 
-static const char *const chains_with_owners[] = { PORTS, MASQUERADING, OLD_PORTS, NULL };
+static const char *const chains_with_owners[] = { CNI_HOSTPORT_PORTS, CNI_HOSTPORT_MASQUERADING,
+						  OLD_PORTS, NULL };
 
 /* Rules to be deleted, in the batch that is being put together; a share in a transaction. */
 struct sweep {
@@ -267,7 +159,7 @@ struct sweep {
 	int family;
 	const char *chain;
 	const struct cni_owners *valid; /* of attachments that are none of these; or, if NULL: */
-	struct owner own; /* this one's */
+	struct cni_hostport_owner own; /* this one's */
 	unsigned int n;
 };
 
@@ -276,9 +168,10 @@ static int consider(const struct nftnl_rule *rule, void *ctx)
 	struct sweep *s = ctx;
 
 	/* What does not say of which network it is, stays: it may be of another one. */
-	if (s->valid ? !cni_owners_stale(s->valid, cni_nft_owner(rule)) : !is_own(rule, &s->own))
+	if (s->valid ? !cni_owners_stale(s->valid, cni_nft_owner(rule))
+		     : !cni_hostport_is_own(rule, &s->own))
 		return 0;
-	cni_nft_rule_delete(s->nft, nfproto[s->family], TABLE, s->chain,
+	cni_nft_rule_delete(s->nft, cni_hostport_nfproto(s->family), CNI_HOSTPORT_TABLE, s->chain,
 			    nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE));
 	s->n++;
 	return 0;
@@ -290,7 +183,8 @@ static int sweep_by_reading(struct sweep *s)
 
 	for (size_t i = 0; chains_with_owners[i] && r == 0; i++) {
 		s->chain = chains_with_owners[i];
-		r = cni_nft_each_rule(s->nft, nfproto[s->family], TABLE, s->chain, consider, s);
+		r = cni_nft_each_rule(s->nft, cni_hostport_nfproto(s->family), CNI_HOSTPORT_TABLE,
+				      s->chain, consider, s);
 	}
 	return r;
 }
@@ -298,10 +192,11 @@ static int sweep_by_reading(struct sweep *s)
 /* @return 1 if an anchor led to all rules of a family; 0; -ENOENT without anchor; other negative errno */
 static int sweep_anchors(struct sweep *s)
 {
-	uint32_t proto = nfproto[s->family];
-	int r = s->valid ? cni_nft_anchors_sweep(s->nft, proto, TABLE, s->valid)
-			 : cni_nft_anchored_delete(s->nft, proto, TABLE, s->own.owner,
-						   chains_with_owners, is_own, &s->own);
+	uint32_t proto = cni_hostport_nfproto(s->family);
+	int r = s->valid
+			? cni_nft_anchors_sweep(s->nft, proto, CNI_HOSTPORT_TABLE, s->valid)
+			: cni_nft_anchored_delete(s->nft, proto, CNI_HOSTPORT_TABLE, s->own.owner,
+						  chains_with_owners, cni_hostport_is_own, &s->own);
 
 	s->n += s->valid ? r > 0 : r >= 0;
 	return s->valid && r > 0 ? 0 : r;
@@ -351,7 +246,7 @@ static int share(const struct cni_nft_share_kind *kind, const struct cni_hostpor
 	if (s) {
 		s->hp = hp;
 		s->valid = valid;
-		r = hp ? owner_of(hp, &s->own) : 0;
+		r = hp ? cni_hostport_owner_of(hp, &s->own) : 0;
 	}
 	if (r == 0)
 		r = cni_nft_tx_share(tx, kind, CNI_TAKE(s));
@@ -371,7 +266,7 @@ static int has_anchor(struct cni_nft *nft, const char *owner)
 	int r = 0;
 
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++)
-		r = cni_nft_has_anchor(nft, nfproto[f], TABLE, owner);
+		r = cni_nft_has_anchor(nft, cni_hostport_nfproto(f), CNI_HOSTPORT_TABLE, owner);
 	return r;
 }
 
@@ -424,32 +319,25 @@ static int gc(const struct cni_args *args, struct cni_error *err)
 
 /* What one chain is searched for. */
 struct look {
-	const struct owner *own; /* NULL: rules of everybody */
-	struct nftnl_rule *full, *bare; /* rules to find: ours; one of the Go plugins */
-	const char *chain; /* or: a rule that leads there */
-	unsigned int n, ours; /* found; and those with our mark */
+	const struct cni_hostport_owner *own; /* rules of this one; NULL: of everybody */
+	const char *chain; /* that lead there; NULL: wherever */
+	unsigned int n; /* found */
 };
 
 static int look_at(const struct nftnl_rule *rule, void *ctx)
 {
 	struct look *l = ctx;
-	bool ours = *cni_nft_owner(rule) != '\0', hit = true;
 
-	if (l->own && !is_own(rule, l->own))
-		return 0;
-	if (l->full)
-		hit = cni_nft_ends_in(rule, ours ? l->full : l->bare);
-	else if (l->chain)
-		hit = cni_nft_leads_to(rule, l->chain);
-	l->n += hit;
-	l->ours += hit && ours;
+	l->n += (!l->own || cni_hostport_is_own(rule, l->own)) &&
+		(!l->chain || cni_nft_leads_to(rule, l->chain));
 	return 0;
 }
 
 static int missing(struct cni_error *err, int family, const char *chain, const char *what)
 {
 	cni_fail(err, CNI_E_INTERNAL, 0, "missing hostport rules in \"%s\" chain", chain);
-	cni_error_detail(err, "table %s %s has no rule %s", family_name[family], TABLE, what);
+	cni_error_detail(err, "table %s %s has no rule %s", family_name[family], CNI_HOSTPORT_TABLE,
+			 what);
 	return -ENOENT;
 }
 
@@ -460,8 +348,9 @@ static int search(struct cni_nft *nft, int family, const char *chain, struct loo
 	int r;
 
 	do {
-		l->n = l->ours = 0;
-		r = cni_nft_each_rule(nft, nfproto[family], TABLE, chain, look_at, l);
+		l->n = 0;
+		r = cni_nft_each_rule(nft, cni_hostport_nfproto(family), CNI_HOSTPORT_TABLE, chain,
+				      look_at, l);
 	} while (cni_nft_again(nft, r));
 	r = cni_nft_outcome(r);
 	if (r < 0)
@@ -473,73 +362,172 @@ static int search(struct cni_nft *nft, int family, const char *chain, struct loo
 static int search_capture(struct cni_nft *nft, int family, const char *theirs, const char *ours,
 			  struct cni_error *err)
 {
-	struct look l = { .chain = ALL_PORTS };
+	struct look l = { .chain = CNI_HOSTPORT_ALL_PORTS };
 	int r = search(nft, family, theirs, &l, 0, "", err);
 
 	if (r < 0 || l.n > 0)
 		return r;
-	return search(nft, family, ours, &l, 1, "that leads to " ALL_PORTS, err);
+	return search(nft, family, ours, &l, 1, "that leads to " CNI_HOSTPORT_ALL_PORTS, err);
 }
 
-static int check_mapping(struct cni_nft *nft, const struct cni_hostport *hp, int family,
-			 const struct cni_mapping *m, const struct owner *o, bool *ours,
-			 struct cni_error *err)
-{
-	struct cni_hostport unconditional = *hp;
-	struct look l = { .own = o };
-	char what[160], to[CNI_IP_STRLEN], host[CNI_IP_STRLEN];
-	int r = -ENOMEM;
+/* A rule for a port that should be there. */
+struct wanted {
+	struct cni_buf text; /* owned; what cni_nft_text() says of it */
+	const struct cni_mapping *m;
+	bool found;
+};
 
-	memset(unconditional.condition, 0, sizeof(unconditional.condition));
-	l.full = forward(hp, family, m, o);
-	l.bare = forward(&unconditional, family, m, o);
+/* Those of one family, sorted by their texts, and each once. */
+struct wanted_list {
+	const struct cni_hostport_owner *own;
+	struct wanted *item; /* owned */
+	size_t n;
+	struct cni_buf condition; /* owned; what the Go plugins' rules leave to the shared ones */
+	bool ours; /* one with our mark was found */
+};
+
+static inline void cni_auto_wanted(struct wanted_list *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		cni_buf_done(&w->item[i].text);
+	free(w->item);
+	cni_buf_done(&w->condition);
+}
+
+static int compare_wanted(const void *a, const void *b)
+{
+	return strcmp(((const struct wanted *)a)->text.data, ((const struct wanted *)b)->text.data);
+}
+
+/* @return 0; -ENOMEM */
+static int text_of_take(struct nftnl_rule *rule, struct cni_buf *ret)
+{
+	cni_buf_add(ret, "", 0); /* never NULL */
+	if (rule)
+		cni_nft_text(rule, ret);
+	if (rule)
+		nftnl_rule_free(rule);
+	return rule && !ret->failed ? 0 : -ENOMEM;
+}
+
+static int list_wanted(const struct cni_hostport *hp, int family, struct wanted_list *w)
+{
+	size_t kept = 0;
+	int r = text_of_take(cni_hostport_nft_condition(hp, family, w->own), &w->condition);
+
+	w->item = calloc(hp->mappings.n, sizeof(*w->item));
+	if (!w->item)
+		return -ENOMEM;
+	for (size_t i = 0; i < hp->mappings.n && r == 0; i++) {
+		const struct cni_mapping *m = &hp->mappings.item[i];
+
+		if (!cni_mapping_applies(m, cni_hostport_af(family)))
+			continue;
+		w->item[w->n].m = m;
+		r = text_of_take(cni_hostport_nft_forward(hp, family, m, w->own),
+				 &w->item[w->n++].text);
+	}
+	if (r < 0)
+		return r;
+	qsort(w->item, w->n, sizeof(*w->item), compare_wanted);
+	for (size_t i = 0; i < w->n; i++)
+		if (kept > 0 && compare_wanted(&w->item[kept - 1], &w->item[i]) == 0)
+			cni_buf_done(&w->item[i].text);
+		else
+			w->item[kept++] = w->item[i];
+	w->n = kept;
+	return 0;
+}
+
+static int tick_off(const struct nftnl_rule *rule, void *ctx)
+{
+	bool ours = *cni_nft_owner(rule) != '\0';
+	struct wanted_list *w = ctx;
+	struct wanted key = { .found = false }, *hit;
+	int r;
+
+	if (!cni_hostport_is_own(rule, w->own))
+		return 0;
+	cni_buf_add(&key.text, w->condition.data, ours ? 0 : w->condition.len);
+	cni_nft_text(rule, &key.text);
+	r = key.text.failed ? -ENOMEM : 0;
+	hit = r == 0 ? bsearch(&key, w->item, w->n, sizeof(key), compare_wanted) : NULL;
+	if (hit) {
+		hit->found = true;
+		w->ours |= ours;
+	}
+	cni_buf_done(&key.text);
+	return r;
+}
+
+static int missing_port(const struct cni_hostport *hp, int family, const struct cni_mapping *m,
+			struct cni_error *err)
+{
+	char what[160], to[CNI_IP_STRLEN], host[CNI_IP_STRLEN];
+
 	snprintf(what, sizeof(what), "for %s port %u%s%s to %s port %u",
 		 cni_mapping_protocol(m->protocol), m->host_port,
 		 cni_mapping_is_any(m) ? "" : " of ",
 		 cni_mapping_is_any(m) ? "" : cni_ip_format(&m->host_ip, host),
 		 cni_ip_format(&hp->ip[family].ip, to), m->container_port);
-	if (l.full && l.bare)
-		r = search(nft, family, PORTS, &l, 1, what, err);
-	*ours |= l.ours > 0;
-	if (l.full)
-		nftnl_rule_free(l.full);
-	if (l.bare)
-		nftnl_rule_free(l.bare);
-	return r;
+	return missing(err, family, CNI_HOSTPORT_PORTS, what);
+}
+
+/* The chain is read once, however many ports that is. */
+static int check_ports(struct cni_nft *nft, const struct cni_hostport *hp, int family,
+		       const struct cni_hostport_owner *o, bool *ours, struct cni_error *err)
+{
+	cni_auto(wanted) struct wanted_list w = { .own = o };
+	int r = list_wanted(hp, family, &w);
+
+	if (r == 0)
+		do {
+			for (size_t i = 0; i < w.n; i++)
+				w.item[i].found = false;
+			r = cni_nft_each_rule(nft, cni_hostport_nfproto(family), CNI_HOSTPORT_TABLE,
+					      CNI_HOSTPORT_PORTS, tick_off, &w);
+		} while (cni_nft_again(nft, r));
+	r = cni_nft_outcome(r);
+	if (r < 0)
+		return failed(err, r, "failed to list nftables rules");
+	for (size_t i = 0; i < w.n; i++)
+		if (!w.item[i].found)
+			return missing_port(hp, family, w.item[i].m, err);
+	*ours = w.ours;
+	return 0;
 }
 
 static int check_family(struct cni_nft *nft, const struct cni_hostport *hp, int family,
-			const struct owner *o, struct cni_error *err)
+			const struct cni_hostport_owner *o, struct cni_error *err)
 {
-	struct look ports = { .chain = PORTS }, own = { .own = o }, any = { 0 };
+	struct look ports = { .chain = CNI_HOSTPORT_PORTS }, own = { .own = o }, any = { 0 };
 	unsigned int n_masq = family == CNI_HOSTPORT_V4 && !hp->masq_all ? 2 : 1;
 	bool ours = false;
-	int r = 0;
+	int r = check_ports(nft, hp, family, o, &ours, err);
 
-	for (size_t i = 0; i < hp->mappings.n && r == 0; i++)
-		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family)))
-			r = check_mapping(nft, hp, family, &hp->mappings.item[i], o, &ours, err);
 	if (r == 0 && hp->snat)
-		r = search(nft, family, MASQUERADING, &own, n_masq, "that masquerades", err);
+		r = search(nft, family, CNI_HOSTPORT_MASQUERADING, &own, n_masq, "that masquerades",
+			   err);
 	if (r == 0)
-		r = search(nft, family, ALL_PORTS, &ports, 1, "that leads to " PORTS, err);
+		r = search(nft, family, CNI_HOSTPORT_ALL_PORTS, &ports, 1,
+			   "that leads to " CNI_HOSTPORT_PORTS, err);
 	if (r == 0)
 		r = search_capture(nft, family, PREROUTING, LAST_PREROUTING, err);
 	if (r == 0)
 		r = search_capture(nft, family, OUTPUT, LAST_OUTPUT, err);
 	if (r == 0 && ours && family == CNI_HOSTPORT_V4)
-		r = search(nft, family, LOCALHOST, &any, 1, "against 127.0.0.0/8 from outside",
-			   err);
+		r = search(nft, family, CNI_HOSTPORT_LOCALHOST, &any, 1,
+			   "against 127.0.0.0/8 from outside", err);
 	return r;
 }
 
 static int check(const struct cni_hostport *hp, struct cni_error *err)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
-	struct owner o;
+	struct cni_hostport_owner o;
 	int r;
 
-	r = owner_of(hp, &o);
+	r = cni_hostport_owner_of(hp, &o);
 	if (r == 0)
 		r = cni_nft_open(&nft);
 	if (r < 0)
@@ -563,8 +551,8 @@ static int holds(const char *owner, const char *chain)
 	(void)chain;
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++)
 		do {
-			r = cni_nft_each_rule(&nft, nfproto[f], TABLE, PORTS, is_held,
-					      (void *)owner);
+			r = cni_nft_each_rule(&nft, cni_hostport_nfproto(f), CNI_HOSTPORT_TABLE,
+					      CNI_HOSTPORT_PORTS, is_held, (void *)owner);
 		} while (cni_nft_again(&nft, r));
 	return r == -ECANCELED ? 1 : r == -EPROTONOSUPPORT ? 0 : r;
 }
@@ -572,9 +560,10 @@ static int holds(const char *owner, const char *chain)
 static bool was_here(const struct cni_hostport *hp)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
-	struct owner o;
+	struct cni_hostport_owner o;
 
-	return owner_of(hp, &o) == 0 && cni_nft_open(&nft) == 0 && has_anchor(&nft, o.owner) > 0;
+	return cni_hostport_owner_of(hp, &o) == 0 && cni_nft_open(&nft) == 0 &&
+	       has_anchor(&nft, o.owner) > 0;
 }
 
 static int usable(struct cni_error *err)

@@ -32,16 +32,17 @@ static bool iface_equal(const struct cni_ipt_iface *a, const struct cni_ipt_ifac
 	return strcmp(a->name, b->name) == 0 && (!*a->name || a->invert == b->invert);
 }
 
+/* Numbers first: of hundreds of rules for ports most differ in nothing else. */
 static bool matches_equal(const struct cni_ipt_rule *a, const struct cni_ipt_rule *b)
 {
-	return strcmp(a->comment, b->comment) == 0 && addr_equal(&a->source, &b->source) &&
-	       addr_equal(&a->destination, &b->destination) && iface_equal(&a->in, &b->in) &&
-	       iface_equal(&a->out, &b->out) && a->protocol == b->protocol &&
-	       a->dport == b->dport && a->n_dports == b->n_dports &&
+	return a->dport == b->dport && a->protocol == b->protocol && a->n_dports == b->n_dports &&
 	       memcmp(a->dports, b->dports, a->n_dports * sizeof(a->dports[0])) == 0 &&
 	       a->to_local == b->to_local && a->mark_mask == b->mark_mask &&
 	       (!a->mark_mask || a->mark == b->mark) && a->ctstate == b->ctstate &&
-	       (!a->ctstate || a->ctstate_invert == b->ctstate_invert);
+	       (!a->ctstate || a->ctstate_invert == b->ctstate_invert) &&
+	       strcmp(a->comment, b->comment) == 0 && iface_equal(&a->in, &b->in) &&
+	       iface_equal(&a->out, &b->out) && addr_equal(&a->source, &b->source) &&
+	       addr_equal(&a->destination, &b->destination);
 }
 
 bool cni_ipt_rule_equal(const struct cni_ipt_rule *a, const struct cni_ipt_rule *b)
@@ -259,25 +260,4 @@ int cni_ipt_each(const struct cni_ipt_writer *writer, sa_family_t family, const 
 		 void *ctx, struct cni_error *err)
 {
 	return writer->each(family, table, chain, fn, ctx, err);
-}
-
-struct search {
-	const struct cni_ipt_rule *rule;
-	bool found;
-};
-
-static void look(const struct cni_ipt_rule *rule, void *ctx)
-{
-	struct search *s = ctx;
-
-	s->found |= cni_ipt_rule_equal(rule, s->rule);
-}
-
-int cni_ipt_has(const struct cni_ipt_writer *writer, sa_family_t family, const char *table,
-		const char *chain, const struct cni_ipt_rule *rule, struct cni_error *err)
-{
-	struct search s = { .rule = rule };
-	int r = writer->each(family, table, chain, look, &s, err);
-
-	return r < 0 ? r : s.found;
 }

@@ -265,14 +265,6 @@ int cni_ipt_each(const struct cni_ipt_writer *writer, sa_family_t family, const 
 		 const char *chain, void (*fn)(const struct cni_ipt_rule *rule, void *ctx),
 		 void *ctx, struct cni_error *err) cni_must_check;
 
-/**
- * @return 1 if the chain has a rule equal to this one, 0 if it has not; -ENOENT without @p err if
- *         there is no such chain; other negative errno
- */
-int cni_ipt_has(const struct cni_ipt_writer *writer, sa_family_t family, const char *table,
-		const char *chain, const struct cni_ipt_rule *rule,
-		struct cni_error *err) cni_must_check;
-
 /** @return whether two rules mean and print the same; never if one is foreign */
 bool cni_ipt_rule_equal(const struct cni_ipt_rule *a, const struct cni_ipt_rule *b);
 

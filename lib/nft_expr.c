@@ -300,12 +300,18 @@ static int print(struct nftnl_expr *e, void *ctx)
 	return 0;
 }
 
+void cni_nft_text(const struct nftnl_rule *rule, struct cni_buf *ret)
+{
+	/* libnftnl's iterator takes no const, and changes nothing. */
+	(void)nftnl_expr_foreach((struct nftnl_rule *)rule, print, ret);
+}
+
 bool cni_nft_ends_in(const struct nftnl_rule *rule, const struct nftnl_rule *part)
 {
 	cni_auto(buf) struct cni_buf all = { 0 }, end = { 0 };
 
-	(void)nftnl_expr_foreach((struct nftnl_rule *)rule, print, &all);
-	(void)nftnl_expr_foreach((struct nftnl_rule *)part, print, &end);
+	cni_nft_text(rule, &all);
+	cni_nft_text(part, &end);
 	return !all.failed && !end.failed && all.len >= end.len && end.len > 0 &&
 	       strcmp(all.data + all.len - end.len, end.data) == 0;
 }

@@ -72,6 +72,11 @@ void cni_nft_masquerade_random(struct nftnl_rule *rule);
 /** Statement: translate the destination. @param port  host byte order */
 void cni_nft_dnat(struct nftnl_rule *rule, const struct cni_ip *to, uint16_t port);
 
+struct cni_buf;
+
+/** Write down what a rule does: two rules of one table do the same if their texts are equal. */
+void cni_nft_text(const struct nftnl_rule *rule, struct cni_buf *ret);
+
 /**
  * @return whether the last expressions of @p rule, as the kernel gave it, are those of @p part, a rule
  *         made here

@@ -364,7 +364,8 @@ START_TEST(check_compares_ports_and_addresses)
 {
 	static const char *const others[] = { PORT(8083, 80, "tcp"), PORT(8080, 81, "tcp"),
 					      PORT(8080, 80, "udp"),
-					      PORT_AT(8080, 80, "tcp", HOST4) };
+					      PORT_AT(8080, 80, "tcp", HOST4),
+					      PORT_AT(8082, 82, "tcp", "0.0.0.0") };
 
 	use_backend(_i);
 	call_ok(on_container(1, "ADD", portmap_alone(1, "", SOME)));

@@ -64,6 +64,22 @@ START_TEST(hundreds_of_ports_are_one_transaction)
 }
 END_TEST
 
+START_TEST(check_reads_no_more_lists_of_many_ports_than_of_few)
+{
+	int dumps[2];
+
+	use_backend(_i);
+	for (int i = 0; i < 2; i++) {
+		const char *config = portmap_alone(1, "", port_range(2000, i ? 100 : 2));
+
+		call_ok(on_container(1, "ADD", config));
+		dumps[i] = look(on_container(1, "CHECK", config)).dumps;
+		call_ok(on_container(1, "DEL", config));
+	}
+	ck_assert_int_eq(dumps[0], dumps[1]);
+}
+END_TEST
+
 /*
  * At each commit the kernel goes over every chain; and who closes the socket waits until it has forgotten what was
  * removed, also by others: a repeated DEL, too.
@@ -154,6 +170,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, rules_and_owners_come_in_one_transaction, 0, 2 * BACKENDS);
 	tcase_add_loop_test(tc, hundreds_of_ports_are_one_transaction, 0, 2);
+	tcase_add_loop_test(tc, check_reads_no_more_lists_of_many_ports_than_of_few, 0, 2);
 	tcase_add_loop_test(tc, rules_and_owners_go_in_one_transaction, 0, 2 * BACKENDS);
 	tcase_add_loop_test(tc, del_without_a_list_of_ports_is_one_transaction_too, 0, BACKENDS);
 	tcase_add_test(tc, a_port_stays_taken_while_rules_for_it_are_left);
