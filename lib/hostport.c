@@ -67,6 +67,11 @@ int cni_hostport_remove(const struct cni_hostport *hp, struct cni_error *err)
 	return cni_hostport_joined(result, r);
 }
 
+bool cni_hostport_concerns(const struct cni_hostport *hp, int family)
+{
+	return hp->ip[family].ip.family != AF_UNSPEC && hp->mappings.n > 0;
+}
+
 bool cni_hostport_has(const struct cni_hostport *hp, int family)
 {
 	if (hp->ip[family].ip.family == AF_UNSPEC)

@@ -34,7 +34,8 @@ struct cni_hostport {
 	bool masq_all; /**< masquerade every source */
 	uint32_t mark; /**< iptables: one bit, "please masquerade" */
 	const char *set_mark_chain; /**< iptables: who sets it instead of ours; NULL: nobody */
-	bool again; /**< the attachment has ports of an earlier ADD: its rules are to be replaced */
+	bool was_here; /**< the attachment may have rules and ports of an earlier ADD */
+	bool again; /**< it has such ports: its rules are to be replaced */
 };
 
 /** A backend. Every function returns 0 or a negative errno, with @p err. */
@@ -108,6 +109,12 @@ int cni_hostport_remove(const struct cni_hostport *hp, struct cni_error *err) cn
  */
 int cni_hostport_forget(const struct cni_hostport *hp, bool gone, bool shared,
 			struct cni_error *err) cni_must_check;
+
+/**
+ * @return whether ADD makes rules for a family: it does, as the Go plugins do, and look for, even if none of the
+ *         mappings is for that family
+ */
+bool cni_hostport_concerns(const struct cni_hostport *hp, int family);
 
 /** @return whether a mapping of @p hp concerns a family that the container has an address of */
 bool cni_hostport_has(const struct cni_hostport *hp, int family);

@@ -365,10 +365,10 @@ static bool is_seen_now(void *ctx, struct cni_nft *nft, int r)
 	return true;
 }
 
-int cni_claim_take(struct cni_hostport *hp, bool allow, bool look, struct cni_nft_tx *tx,
+int cni_claim_take(struct cni_hostport *hp, bool allow, struct cni_nft_tx *tx,
 		   struct cni_error *err)
 {
-	const struct job j = { .put_together = look ? take_all_seen : take_all_unseen,
+	const struct job j = { .put_together = hp->was_here ? take_all_seen : take_all_unseen,
 			       .what = "take",
 			       .hp = hp,
 			       .allow = allow,

@@ -18,13 +18,12 @@
  * conflict: the runtime gives one list to all its networks.
  *
  * @param hp     must live until the commit; there `again` becomes true if the attachment had some already,
- *               before later shares are planned
+ *               before later shares are planned. They are looked for, and given back, if `was_here`
  * @param allow  a port that another container has is no conflict, either; it keeps it
- * @param look   the attachment may have ports of an earlier ADD: they are looked for, and given back
  * @param err    must live until the commit
  * @return 0; negative errno
  */
-int cni_claim_take(struct cni_hostport *hp, bool allow, bool look, struct cni_nft_tx *tx,
+int cni_claim_take(struct cni_hostport *hp, bool allow, struct cni_nft_tx *tx,
 		   struct cni_error *err) cni_must_check;
 
 /**

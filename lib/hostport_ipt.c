@@ -78,13 +78,18 @@ static bool is_replaced(const struct cni_ipt_rule *rule, void *hp)
 	return ((const struct cni_hostport *)hp)->again;
 }
 
+static void remove_old(struct cni_ipt *tx, const struct cni_hostport *hp, const char *chain)
+{
+	cni_ipt_delete_jumps(tx, CNI_HOSTPORT_DNAT, chain, is_replaced, (void *)hp);
+	cni_ipt_delete_if(tx, chain, is_replaced, (void *)hp);
+}
+
 static void add_own(struct cni_ipt *tx, const struct cni_hostport *hp, int family, char *chain)
 {
 	struct own own = { tx, chain };
 
 	cni_ipt_chain(tx, chain);
-	cni_ipt_delete_jumps(tx, CNI_HOSTPORT_DNAT, chain, is_replaced, (void *)hp);
-	cni_ipt_delete_if(tx, chain, is_replaced, (void *)hp);
+	remove_old(tx, hp, chain);
 	for (size_t i = 0; i < hp->mappings.n; i++)
 		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family)))
 			(void)cni_hostport_each_rule(hp, family, &hp->mappings.item[i], append_own,
@@ -102,10 +107,13 @@ static int add(const struct cni_hostport *hp, struct cni_nft_tx *with, struct cn
 	if (r < 0)
 		return cni_fail(err, CNI_E_INTERNAL, -r, "failed to name a chain");
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES; f++) {
-		if (!cni_hostport_has(hp, f))
-			continue;
-		ensure_base(&tx, hp, f);
-		add_own(&tx, hp, f, chain);
+		if (cni_hostport_concerns(hp, f)) {
+			ensure_base(&tx, hp, f);
+			add_own(&tx, hp, f, chain);
+		} else if (hp->was_here) {
+			cni_ipt_on(&tx, cni_hostport_af(f), NAT);
+			remove_old(&tx, hp, chain);
+		}
 	}
 	return cni_ipt_commit_with(&tx, with, err);
 }

@@ -135,8 +135,10 @@ static unsigned int count_own(const struct cni_hostport *hp, int family)
 static void add_own(struct cni_nft *nft, const struct cni_hostport *hp, int family,
 		    const struct cni_hostport_owner *o)
 {
-	cni_nft_anchor(nft, cni_hostport_nfproto(family), CNI_HOSTPORT_TABLE, o->owner,
-		       count_own(hp, family));
+	unsigned int n = count_own(hp, family);
+
+	if (n > 0)
+		cni_nft_anchor(nft, cni_hostport_nfproto(family), CNI_HOSTPORT_TABLE, o->owner, n);
 	for (size_t i = 0; i < hp->mappings.n; i++)
 		if (cni_mapping_applies(&hp->mappings.item[i], cni_hostport_af(family)))
 			take(nft, cni_hostport_nft_forward(hp, family, &hp->mappings.item[i], o));
@@ -281,7 +283,7 @@ static int plan_add(void *ctx, struct cni_nft *nft)
 	if (r > 0)
 		r = sweep_all(old);
 	for (int f = 0; f < CNI_HOSTPORT_FAMILIES && r == 0; f++) {
-		if (!cni_hostport_has(hp, f))
+		if (!cni_hostport_concerns(hp, f))
 			continue;
 		if (!base_is_whole(nft, f, hp->snat))
 			ensure_base(nft, f, hp->snat);

@@ -176,8 +176,8 @@ static int portmap_read(const struct cni_args *args, struct portmap_conf *c,
 
 static bool portmap_has_work(const struct portmap_conf *c)
 {
-	return cni_hostport_has(&c->hp, CNI_HOSTPORT_V4) ||
-	       cni_hostport_has(&c->hp, CNI_HOSTPORT_V6);
+	return cni_hostport_concerns(&c->hp, CNI_HOSTPORT_V4) ||
+	       cni_hostport_concerns(&c->hp, CNI_HOSTPORT_V6);
 }
 
 /* The rules are there, or gone; flows that the kernel remembers go on without looking at them. */
@@ -220,7 +220,8 @@ static int portmap_forward(struct portmap_conf *c, struct cni_error *err)
 	cni_auto(nft_tx) struct cni_nft_tx tx = { .n = 0 };
 	int r;
 
-	r = cni_claim_take(&c->hp, c->allow_conflicts, c->ops->was_here(&c->hp), &tx, err);
+	c->hp.was_here = c->ops->was_here(&c->hp);
+	r = cni_claim_take(&c->hp, c->allow_conflicts, &tx, err);
 	if (r == 0 && apart) {
 		busy = cni_who_be_busy(&c->hp);
 		r = portmap_commit(c, &tx, &undo, err);

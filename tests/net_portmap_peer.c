@@ -36,6 +36,8 @@ static const struct {
 	{ "repeated, and of both families", "",
 	  PORT(8080, 80, "tcp") "," PORT(8080, 81, "tcp") "," PORT_AT(8082, 82, "tcp", HOST6),
 	  false },
+	{ "of one family", "", PORT_AT(8080, 80, "tcp", "0.0.0.0"), false },
+	{ "of one family, no snat", ",\"snat\":false", PORT_AT(8080, 80, "udp", HOST6), false },
 	{ "more than 15 ports", "",
 	  PORT(2001, 1, "tcp") "," PORT(2002, 1, "tcp") "," PORT(2003, 1, "tcp") "," PORT(2004, 1, "tcp") "," PORT(2005, 1, "tcp") "," PORT(2006, 1, "tcp") "," PORT(2007, 1, "tcp") "," PORT(
 		  2008, 1,

@@ -286,6 +286,20 @@ START_TEST(add_again_with_other_ports_leaves_none_of_the_old_ones)
 }
 END_TEST
 
+START_TEST(add_again_without_a_family_leaves_none_of_its_rules)
+{
+	use_backend(_i);
+	call_ok(on_container(1, "ADD", portmap_alone(1, "", PORT(8080, 80, "tcp"))));
+	call_ok(on_container(1, "ADD",
+			     with_prev(portmap_conf("", PORT(8080, 80, "tcp")),
+				       "{\"cniVersion\":\"1.1.0\",\"ips\":[{\"address\":"
+				       "\"10.88.0.2/24\"}]}")));
+	ck_assert_str_eq(sh("{ nft list table ip6 cni_hostport | grep ctr1; ip6tables-save | "
+			    "grep 'fd00:88::2\\|ctr1'; } 2>/dev/null || true"),
+			 "");
+}
+END_TEST
+
 START_TEST(add_of_a_second_interface_leaves_the_ports_of_the_first)
 {
 	struct call second = on_container(1, "ADD", NULL);
@@ -540,6 +554,7 @@ int main(void)
 	tcase_add_loop_test(tc, add_again_replaces_what_it_made_before, 0, BACKENDS);
 	tcase_add_loop_test(tc, add_again_with_other_ports_leaves_none_of_the_old_ones, 0,
 			    BACKENDS);
+	tcase_add_loop_test(tc, add_again_without_a_family_leaves_none_of_its_rules, 0, BACKENDS);
 	tcase_add_loop_test(tc, add_of_a_second_interface_leaves_the_ports_of_the_first, 0,
 			    BACKENDS);
 	tcase_add_loop_test(tc, an_add_that_fails_leaves_nothing, 0, BACKENDS);
