@@ -10,6 +10,7 @@
 #include "hostport_nft_rule.h"
 #include "nft_expr.h"
 #include "nft_find.h"
+#include "nft_look.h"
 #include "nft_udata.h"
 #include "owners.h"
 

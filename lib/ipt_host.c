@@ -3,7 +3,7 @@
  */
 #include "ipt.h"
 #include "ipt_writer.h"
-#include "nft.h"
+#include "nft_look.h"
 
 #include <errno.h>
 #include <linux/netfilter.h>

@@ -9,6 +9,7 @@
 #include "ipt_nft_rule.h"
 #include "ipt_writer.h"
 #include "nft_find.h"
+#include "nft_look.h"
 #include "nft_tx.h"
 
 #include <errno.h>

@@ -9,6 +9,7 @@
 #include "names.h"
 #include "nft_expr.h"
 #include "nft_find.h"
+#include "nft_look.h"
 #include "nft_udata.h"
 #include "owners.h"
 

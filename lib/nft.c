@@ -3,35 +3,28 @@
  * listing reads as if nft had written them.
  */
 #include "nft.h"
-#include "nft_udata.h"
 #include "outlive.h"
 
-#include <arpa/inet.h>
-#include <endian.h>
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
-#include <libnftnl/expr.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <stddef.h>
 #include <stdalign.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 
 /*
- * Room for some ten thousand rules; pages that are not written cost nothing. Every message must leave
- * MESSAGE_MAX free behind it.
+ * A batch begins with room for some ten thousand rules, and grows: 65,535 ports published at once take up to
+ * 150 MiB. Pages that are not written cost nothing. Behind its messages there is always room for one more.
  */
-#define BATCH_SIZE (8 << 20)
+#define BATCH_SIZE ((size_t)8 << 20)
+#define BATCH_MAX ((size_t)256 << 20)
 #define MESSAGE_MAX 4096
-#define BUFFER_SIZE (BATCH_SIZE + MESSAGE_MAX)
 /* A dump answers with at most this much at once, if we offer the room (linux/netlink.h). */
 #define ANSWER_SIZE 32768
 
@@ -40,14 +33,12 @@ static void begin(struct cni_nft *nft, uint32_t generation)
 {
 	struct nlmsghdr *h;
 
-	mnl_nlmsg_batch_reset(nft->batch);
-	if (!mnl_nlmsg_batch_is_empty(nft->batch)) /* it kept the message that did not fit */
-		mnl_nlmsg_batch_reset(nft->batch);
+	nft->len = 0;
 	nft->full = false;
-	h = nftnl_batch_begin(mnl_nlmsg_batch_current(nft->batch), nft->seq++);
+	h = nftnl_batch_begin(nft->buf, nft->seq++);
 	if (generation)
 		mnl_attr_put_u32(h, NFNL_BATCH_GENID, generation);
-	mnl_nlmsg_batch_next(nft->batch);
+	nft->len = h->nlmsg_len;
 }
 
 /*
@@ -58,13 +49,23 @@ static void begin(struct cni_nft *nft, uint32_t generation)
 static struct {
 	struct mnl_socket *sk;
 	uint32_t seq;
-	void *buf;
+	char *buf;
+	size_t size;
 } idle;
+
+/* What is sent has to fit. Without privilege outside of user namespaces net.core.wmem_max is the limit. */
+static void make_room(struct cni_nft *nft, size_t size)
+{
+	const int room = (int)size;
+
+	if (setsockopt(mnl_socket_get_fd(nft->sk), SOL_SOCKET, SO_SNDBUFFORCE, &room,
+		       sizeof(room)) < 0)
+		(void)setsockopt(mnl_socket_get_fd(nft->sk), SOL_SOCKET, SO_SNDBUF, &room,
+				 sizeof(room));
+}
 
 static int open_socket(struct cni_nft *nft)
 {
-	const int room = BATCH_SIZE;
-
 	if (idle.sk) {
 		nft->sk = idle.sk;
 		nft->seq = idle.seq;
@@ -75,9 +76,7 @@ static int open_socket(struct cni_nft *nft)
 	nft->sk = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (!nft->sk || mnl_socket_bind(nft->sk, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
-	/* Needs no more than CAP_NET_ADMIN; a batch that does not fit is refused with EMSGSIZE. */
-	(void)setsockopt(mnl_socket_get_fd(nft->sk), SOL_SOCKET, SO_SNDBUFFORCE, &room,
-			 sizeof(room));
+	make_room(nft, BATCH_SIZE);
 	nft->torn = false;
 	return 0;
 }
@@ -96,25 +95,30 @@ static void close_socket(struct cni_nft *nft)
 
 static int open_buffer(struct cni_nft *nft)
 {
-	void *buf = idle.buf;
+	char *buf = idle.buf;
+	size_t size = idle.size;
 
 	idle.buf = NULL;
 	/* Zeroes, because libmnl leaves padding as it is. */
-	if (!buf)
-		buf = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	if (!buf) {
+		size = BATCH_SIZE;
+		buf = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	}
 	if (buf == MAP_FAILED)
 		return -ENOMEM;
 	nft->buf = buf;
+	nft->size = size;
 	return 0;
 }
 
 static void close_buffer(struct cni_nft *nft)
 {
-	if (nft->buf && idle.buf)
-		(void)munmap(nft->buf, BUFFER_SIZE);
-	else if (nft->buf)
+	if (nft->buf && idle.buf) {
+		(void)munmap(nft->buf, nft->size);
+	} else if (nft->buf) {
 		idle.buf = nft->buf;
+		idle.size = nft->size;
+	}
 }
 
 int cni_nft_open(struct cni_nft *nft)
@@ -127,17 +131,12 @@ int cni_nft_open(struct cni_nft *nft)
 		r = open_socket(nft);
 	if (r < 0)
 		return r;
-	nft->batch = mnl_nlmsg_batch_start(nft->buf, BATCH_SIZE);
-	if (!nft->batch)
-		return -ENOMEM;
 	begin(nft, 0);
 	return 0;
 }
 
 void cni_nft_close(struct cni_nft *nft)
 {
-	if (nft->batch)
-		mnl_nlmsg_batch_stop(nft->batch);
 	close_socket(nft);
 	close_buffer(nft);
 	cni_turn_done(&nft->turn);
@@ -153,14 +152,31 @@ void cni_nft_leave(void)
 struct nlmsghdr *cni_nft_message(struct cni_nft *nft, uint16_t type, uint32_t family,
 				 uint16_t flags)
 {
-	return nftnl_nlmsg_build_hdr(mnl_nlmsg_batch_current(nft->batch), type, (uint16_t)family,
-				     flags, nft->seq++);
+	return nftnl_nlmsg_build_hdr(nft->buf + nft->len, type, (uint16_t)family, flags,
+				     nft->seq++);
+}
+
+static bool grow(struct cni_nft *nft)
+{
+	size_t size = 2 * nft->size;
+	void *buf = size > BATCH_MAX ? MAP_FAILED
+				     : mremap(nft->buf, nft->size, size, MREMAP_MAYMOVE);
+
+	if (buf == MAP_FAILED)
+		return false;
+	nft->buf = buf;
+	nft->size = size;
+	return true;
 }
 
 void cni_nft_message_done(struct cni_nft *nft)
 {
-	if (!mnl_nlmsg_batch_next(nft->batch))
-		nft->full = true;
+	size_t len = nft->len + ((struct nlmsghdr *)(void *)(nft->buf + nft->len))->nlmsg_len;
+
+	if (len + MESSAGE_MAX <= nft->size || grow(nft))
+		nft->len = len;
+	else
+		nft->full = true; /* the next one takes its place */
 }
 
 /* ---- objects ---- */
@@ -370,10 +386,10 @@ int cni_nft_commit(struct cni_nft *nft)
 		begin(nft, 0);
 		return -EMSGSIZE;
 	}
-	nftnl_batch_end(mnl_nlmsg_batch_current(nft->batch), nft->seq++);
-	mnl_nlmsg_batch_next(nft->batch);
-	r = (int)mnl_socket_sendto(nft->sk, mnl_nlmsg_batch_head(nft->batch),
-				   mnl_nlmsg_batch_size(nft->batch));
+	nft->len += nftnl_batch_end(nft->buf + nft->len, nft->seq++)->nlmsg_len;
+	if (nft->len > BATCH_SIZE)
+		make_room(nft, nft->len);
+	r = (int)mnl_socket_sendto(nft->sk, nft->buf, nft->len);
 	r = r < 0 ? -errno : answers(nft);
 	begin(nft, 0);
 	return r;
@@ -478,129 +494,10 @@ int cni_nft_watch(struct cni_nft *nft)
 
 void cni_nft_unwatch(struct cni_nft *nft)
 {
-	struct nlmsghdr *h = mnl_nlmsg_batch_head(nft->batch);
+	struct nlmsghdr *h = (struct nlmsghdr *)(void *)nft->buf;
 	struct nlattr *attr;
 
 	mnl_attr_for_each(attr, h,
 			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == NFNL_BATCH_GENID)
 		memset(mnl_attr_get_payload(attr), 0, mnl_attr_get_payload_len(attr));
-}
-
-static int take_chain(const struct nlmsghdr *h, void *ctx)
-{
-	struct cni_nft_chain *ret = ctx;
-	const struct nlattr *attr;
-
-	mnl_attr_for_each(attr, h, sizeof(struct nfgenmsg))
-	{
-		if (mnl_attr_get_type(attr) == NFTA_CHAIN_USE &&
-		    mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
-			ret->use = ntohl(mnl_attr_get_u32(attr)) & INT32_MAX;
-		else if (mnl_attr_get_type(attr) == NFTA_CHAIN_HANDLE &&
-			 mnl_attr_validate(attr, MNL_TYPE_U64) == 0)
-			ret->handle = be64toh(mnl_attr_get_u64(attr));
-		else if (mnl_attr_get_type(attr) == NFTA_CHAIN_USERDATA)
-			snprintf(ret->comment, sizeof(ret->comment), "%s",
-				 cni_nft_udata_comment(mnl_attr_get_payload(attr),
-						       mnl_attr_get_payload_len(attr)));
-	}
-	return 0;
-}
-
-int cni_nft_chain_get(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
-		      struct cni_nft_chain *ret)
-{
-	char buf[512] __attribute__((aligned(4))) = { 0 }; /* names have less than 256 bytes */
-	struct nlmsghdr *h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETCHAIN, (uint16_t)family, 0, 0);
-
-	*ret = (struct cni_nft_chain){ 0 };
-	if (strlen(table) >= NFT_TABLE_MAXNAMELEN / 2 || strlen(chain) >= NFT_CHAIN_MAXNAMELEN / 2)
-		return -ENAMETOOLONG;
-	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, table);
-	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, chain);
-	return cni_nft_ask(nft, h, take_chain, ret);
-}
-
-int cni_nft_chain_use(struct cni_nft *nft, uint32_t family, const char *table, const char *chain)
-{
-	struct cni_nft_chain c;
-	int r = cni_nft_chain_get(nft, family, table, chain, &c);
-
-	return r < 0 ? r : (int)c.use;
-}
-
-int cni_nft_chain_exists(struct cni_nft *nft, uint32_t family, const char *table, const char *chain)
-{
-	int r = cni_nft_chain_use(nft, family, table, chain);
-
-	return r == -ENOENT ? 0 : r < 0 ? r : 1;
-}
-
-struct each {
-	int (*fn)(const struct nftnl_rule *rule, void *ctx);
-	void *ctx;
-};
-
-static int on_rule(const struct nlmsghdr *h, void *ctx)
-{
-	struct nftnl_rule *rule = nftnl_rule_alloc();
-	const struct each *each = ctx;
-	int r = rule ? 0 : -ENOMEM;
-
-	if (rule && nftnl_rule_nlmsg_parse(h, rule) == 0)
-		r = each->fn(rule, each->ctx);
-	if (rule)
-		nftnl_rule_free(rule);
-	return r;
-}
-
-int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
-		      int (*fn)(const struct nftnl_rule *rule, void *ctx), void *ctx)
-{
-	struct nftnl_rule *which = cni_nft_rule(family, table, chain, "");
-	char buf[1024] __attribute__((aligned(4))) = { 0 }; /* table and chain */
-	struct each each = { fn, ctx };
-	struct nlmsghdr *h;
-	int r;
-
-	if (!which)
-		return -ENOMEM;
-	h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETRULE, (uint16_t)family, NLM_F_DUMP, 0);
-	nftnl_rule_nlmsg_build_payload(h, which);
-	nftnl_rule_free(which);
-	r = cni_nft_ask(nft, h, on_rule, &each);
-	return r == -ENOENT ? 0 : r;
-}
-
-static int take_rule(const struct nlmsghdr *h, void *ctx)
-{
-	struct nftnl_rule **ret = ctx;
-	struct nftnl_rule *rule = nftnl_rule_alloc();
-
-	if (!rule)
-		return -ENOMEM;
-	if (*ret || nftnl_rule_nlmsg_parse(h, rule) < 0)
-		nftnl_rule_free(rule);
-	else
-		*ret = rule;
-	return 0;
-}
-
-int cni_nft_rule_get(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
-		     uint64_t handle, struct nftnl_rule **ret)
-{
-	struct nftnl_rule *which = cni_nft_rule(family, table, chain, "");
-	char buf[1024] __attribute__((aligned(4))) = { 0 }; /* table, chain and handle */
-	struct nlmsghdr *h;
-	int r;
-
-	*ret = NULL;
-	if (!which)
-		return -ENOMEM;
-	nftnl_rule_set_u64(which, NFTNL_RULE_HANDLE, handle);
-	h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETRULE, (uint16_t)family, 0, 0);
-	nftnl_rule_nlmsg_build_payload(h, which);
-	nftnl_rule_free(which);
-	r = cni_nft_ask(nft, h, take_rule, ret);
-	return r == 0 && !*ret ? -ENOENT : r;
 }

@@ -1,6 +1,6 @@
 /*
- * nf_tables over libnftnl and libmnl: a socket, an atomic batch, and what is in a chain. What rules are
- * made of: nft_expr.h; sets: nft_set.h. Functions without @p err return 0 or a negative errno.
+ * nf_tables over libnftnl and libmnl: a socket, and an atomic batch. What is in a chain: nft_look.h; what rules
+ * are made of: nft_expr.h; sets: nft_set.h. Functions without @p err return 0 or a negative errno.
  */
 #ifndef CNI_NFT_H
 #define CNI_NFT_H
@@ -17,14 +17,14 @@ CNI_AUTO(nftnl_rule, struct nftnl_rule *, nftnl_rule_free)
 /** A transaction being put together: all of it happens, or nothing. */
 struct cni_nft {
 	struct mnl_socket *sk; /**< owned */
-	char *buf; /**< owned; messages of the batch */
-	struct mnl_nlmsg_batch *batch;
+	char *buf; /**< owned; messages of the batch, and room for one more */
+	size_t size, len; /**< of the buffer; of the messages */
 	uint32_t seq; /**< of the next message */
 	uint32_t set_id; /**< of the last set in the batch */
 	uint32_t failed; /**< of the message that the last commit failed at; 0 = the batch itself */
 	struct cni_turn turn;
 	bool torn; /**< an answer was not read to its end: the socket is good for nothing more */
-	bool full; /**< a message did not fit: the commit will say -EMSGSIZE */
+	bool full; /**< a message found no room, or no memory: the commit will say -EMSGSIZE */
 };
 
 /** @return whether a failure means that the kernel has no nf_tables, so that there is nothing to remove */
@@ -130,51 +130,6 @@ static inline int cni_nft_outcome(int r)
  *         the number of the message that the kernel refused in `failed`
  */
 int cni_nft_commit(struct cni_nft *nft) cni_must_check;
-
-/** What the kernel says of a chain. */
-struct cni_nft_chain {
-	uint64_t
-		handle; /**< its number; those of chains and rules of a table grow, batch by batch */
-	uint32_t use; /**< how many rules it has, and how many lead to it, together */
-	char comment[256]; /**< "": none, or a kernel before 5.9 */
-};
-
-/** Ask for one chain. @return 0; -ENOENT if it or its table is not there; negative errno */
-int cni_nft_chain_get(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
-		      struct cni_nft_chain *ret) cni_must_check;
-
-/** @return 1 if the chain is there, 0 if it or its table is not; negative errno as cni_nft_each_rule */
-int cni_nft_chain_exists(struct cni_nft *nft, uint32_t family, const char *table,
-			 const char *chain) cni_must_check;
-
-/**
- * How much a chain is used: its rules, and the rules that lead to it.
- * @return the number; -ENOENT if the chain is not there; other negative errno
- */
-int cni_nft_chain_use(struct cni_nft *nft, uint32_t family, const char *table,
-		      const char *chain) cni_must_check;
-
-/**
- * Call @p fn for each rule of one chain. A dump, filtered by the kernel.
- *
- * @param fn  gets the rule, which lives for the call only; a negative errno is what the caller gets
- *            in the end, and no further rule is shown. After -ECANCELED the rest is not even read, and
- *            the socket is good for nothing but to be closed
- * @return 0, also if the chain does not exist; -EINTR if the rules were changed meanwhile, so that
- *         some may be missing or were seen twice; -EPROTONOSUPPORT if the kernel has no nf_tables;
- *         negative errno
- */
-int cni_nft_each_rule(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
-		      int (*fn)(const struct nftnl_rule *rule, void *ctx),
-		      void *ctx) cni_must_check;
-
-/**
- * Ask for one rule by its handle: costs the same however many others the chain has.
- * @param ret  gets it, to be freed; NULL on failure
- * @return 0; -ENOENT if the chain has no such rule; negative errno
- */
-int cni_nft_rule_get(struct cni_nft *nft, uint32_t family, const char *table, const char *chain,
-		     uint64_t handle, struct nftnl_rule **ret) cni_must_check;
 
 /* ---- for modules that speak nf_tables themselves ---- */
 

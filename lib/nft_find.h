@@ -9,7 +9,7 @@
 #ifndef CNI_NFT_FIND_H
 #define CNI_NFT_FIND_H
 
-#include "nft.h"
+#include "nft_look.h"
 #include "owners.h"
 
 /**

@@ -113,8 +113,14 @@ int cni_nft_tx_commit(struct cni_nft_tx *tx, struct cni_error *err)
 		if (r == 0)
 			leave_out(tx, at);
 	}
-	if (r < 0 && !at)
-		r = all_failed(tx, r, err);
+	if (r < 0 && !at) {
+		int all = all_failed(tx, r, err);
+
+		if (r == -EMSGSIZE && all < 0)
+			cni_error_detail(err, "it has to be one message; in a user namespace "
+					      "net.core.wmem_max is its limit");
+		r = all;
+	}
 	cni_nft_tx_done(tx);
 	return r;
 }

@@ -8,13 +8,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/netfilter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,12 +161,28 @@ START_TEST(who_lost_has_its_turn_while_it_tries_again)
 }
 END_TEST
 
+/* From now on, no mapping of this process can grow. */
+static void refuse_to_grow(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mremap, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { sizeof(filter) / sizeof(filter[0]), filter };
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog), 0);
+}
+
 START_TEST(a_batch_that_overflowed_is_forgotten)
 {
 	cni_auto(nft) struct cni_nft nft = { 0 };
 	const char *comment = fmt("%0200d", 0);
 
 	ck_assert_int_eq(cni_nft_open(&nft), 0);
+	refuse_to_grow();
 	for (int i = 0; i < 40000; i++)
 		cni_nft_table(&nft, NFPROTO_IPV4, "overflow", comment);
 	for (int i = 0; i < 2; i++) {

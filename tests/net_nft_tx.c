@@ -3,10 +3,12 @@
  * as somebody is faster, and gone on with when one of them says that it has nothing to do.
  */
 #include "nft.h"
+#include "nft_set.h"
 #include "nft_tx.h"
 #include "world.h"
 
 #include <linux/netfilter.h>
+#include <sched.h>
 
 /* A share that makes a table, or a chain in it that must not be there. */
 struct maker {
@@ -168,6 +170,64 @@ START_TEST(there_is_an_end_to_shares)
 }
 END_TEST
 
+static const struct cni_nft_set ports = { .family = NFPROTO_IPV4,
+					  .table = "t",
+					  .name = "ports",
+					  .type = { CNI_NFT_PROTOCOL, CNI_NFT_PORT } };
+
+/* Put a set with n elements, of some 200 bytes each, into one batch. */
+static int commit_elements(unsigned int n)
+{
+	cni_auto(nft) struct cni_nft nft = { 0 };
+	struct cni_nft_elem e = { .owner = "of nobody" };
+	const char *comment = fmt("%0128d", 0);
+
+	e.comment = comment;
+	ck_assert_int_eq(cni_nft_open(&nft), 0);
+	cni_nft_table(&nft, NFPROTO_IPV4, ports.table, "");
+	cni_nft_set(&nft, &ports);
+	for (unsigned int i = 0; i < n; i++) {
+		e.key[0] = (uint8_t)(i >> 14);
+		e.key[4] = (uint8_t)(i >> 8 & 0x3f);
+		e.key[5] = (uint8_t)i;
+		cni_nft_elem_add(&nft, &ports, &e, true);
+	}
+	return cni_nft_commit(&nft);
+}
+
+static void count_element(const struct cni_nft_elem *e, void *n)
+{
+	(void)e;
+	++*(unsigned int *)n;
+}
+
+static unsigned int elements(void)
+{
+	cni_auto(nft) struct cni_nft nft = { 0 };
+	unsigned int n = 0;
+
+	ck_assert_int_eq(cni_nft_open(&nft), 0);
+	ck_assert_int_eq(cni_nft_elem_each(&nft, &ports, count_element, &n), 0);
+	return n;
+}
+
+/* More than a batch has room for when it begins. */
+START_TEST(a_batch_grows_with_what_is_put_into_it)
+{
+	ck_assert_int_eq(commit_elements(50000), 0);
+	ck_assert_uint_eq(elements(), 50000);
+}
+END_TEST
+
+/* What no privilege raises is at least what the system allows everybody, and not its default, half of that. */
+START_TEST(in_a_user_namespace_a_batch_may_be_as_long_as_the_system_allows)
+{
+	ck_assert_int_eq(unshare(CLONE_NEWUSER | CLONE_NEWNET), 0);
+	ck_assert_int_eq(commit_elements(1500), 0);
+	ck_assert_uint_eq(elements(), 1500);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("shares of a transaction");
@@ -179,6 +239,8 @@ int main(void)
 	tcase_add_loop_test(tc, without_a_share_that_says_it_is_fine_the_others_go_on, 0, 2);
 	tcase_add_loop_test(tc, who_decided_by_what_was_read_is_asked_again, 0, 2);
 	tcase_add_test(tc, there_is_an_end_to_shares);
+	tcase_add_test(tc, a_batch_grows_with_what_is_put_into_it);
+	tcase_add_test(tc, in_a_user_namespace_a_batch_may_be_as_long_as_the_system_allows);
 	suite_add_tcase(suite, tc);
 	return world_main(suite);
 }
