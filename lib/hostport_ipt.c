@@ -415,9 +415,14 @@ static int check(const struct cni_hostport *hp, struct cni_error *err)
 
 static int usable(struct cni_error *err)
 {
-	int r = chain_exists(cni_ipt_host(), CNI_HOSTPORT_V4, "PREROUTING");
+	const struct cni_ipt_writer *writer = cni_ipt_host();
+	int r = cni_ipt_probe(writer);
 
-	return r < 0 ? cni_fail(err, CNI_E_INTERNAL, -r, "iptables cannot be used") : 0;
+	if (r == 0)
+		r = chain_exists(writer, CNI_HOSTPORT_V4, "PREROUTING");
+	return r < 0 ? cni_fail(err, CNI_E_INTERNAL, -r, "backend iptables (%s) cannot be used",
+				cni_ipt_writer_name(writer))
+		     : 0;
 }
 
 static int holds(const char *owner, const char *chain)

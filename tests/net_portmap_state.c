@@ -459,6 +459,18 @@ START_TEST(status_says_whether_add_could_work)
 }
 END_TEST
 
+START_TEST(status_is_50_where_the_kernel_has_no_nf_tables)
+{
+	struct call status = { .command = "STATUS", .id = "", .ifname = "" };
+
+	use_backend(_i);
+	status.config = portmap_conf("", "");
+	status.wrapper = "env ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null -e "
+			 "inject=socket:error=EPROTONOSUPPORT";
+	call_fails(status, 50, "cannot be used");
+}
+END_TEST
+
 /* ---- what it takes ---- */
 
 static const char *traced(const char *command, const char *config, int n)
@@ -563,6 +575,7 @@ int main(void)
 	tcase_add_loop_test(tc, gc_removes_what_no_valid_attachment_of_this_network_owns, 0,
 			    BACKENDS);
 	tcase_add_loop_test(tc, status_says_whether_add_could_work, 0, BACKENDS);
+	tcase_add_loop_test(tc, status_is_50_where_the_kernel_has_no_nf_tables, 0, 2);
 	tcase_add_loop_test(tc, nothing_is_executed_whatever_the_path, 0, BACKENDS);
 	tcase_add_test(tc, a_host_without_any_tool_takes_nftables);
 	tcase_add_loop_test(tc, add_asks_for_no_list_and_sends_as_much_when_there_are_many, 0,
