@@ -37,7 +37,7 @@ static int static_add_configured(json_t *obj, struct cni_result *res, struct cni
 		{ "gateway", CNI_JSON_STRING, offsetof(__typeof__(in), gateway) },
 		{ "version", CNI_JSON_STRING, offsetof(__typeof__(in), version) },
 	};
-	struct cni_ipconf ip = { .iface = -1 };
+	struct cni_ipconf ip = { .iface = CNI_NO_IFACE };
 	int r;
 
 	if (!json_is_object(obj))
@@ -91,7 +91,7 @@ static int static_add_env(const struct cni_args *args, struct cni_result *res,
 		if (known[i].len == 0)
 			known[i].value = NULL; /* "IP=" is none, not a list of one empty item */
 	while (static_next_item(&known[0], buf, sizeof(buf))) {
-		struct cni_ipconf ip = { .iface = -1 };
+		struct cni_ipconf ip = { .iface = CNI_NO_IFACE };
 
 		if (cni_prefix_parse(buf, &ip.address) < 0)
 			return static_refuse(CNI_E_ENV, "ip", buf, err);
@@ -121,7 +121,7 @@ static int static_add_list(const char *where, json_t *list, bool use, struct cni
 		return cni_invalid(err, "%s.ips: expected a list of strings", where);
 	json_array_foreach (list, i, value) {
 		const char *text = json_string_value(value);
-		struct cni_ipconf ip = { .iface = -1 };
+		struct cni_ipconf ip = { .iface = CNI_NO_IFACE };
 
 		if (!text || cni_prefix_parse(text, &ip.address) < 0)
 			return cni_invalid(err,

@@ -209,7 +209,7 @@ int cni_allocate(const struct cni_allocator *a, const struct cni_range_set *set,
 	}
 	*ret = (struct cni_ipconf){ .address = { ip, range->subnet.len },
 				    .gateway = range->gateway,
-				    .iface = -1 };
+				    .iface = CNI_NO_IFACE };
 	return 0;
 }
 

@@ -181,12 +181,12 @@ static json_t *ips_json(const struct cni_result *res, enum cni_shape shape)
 
 		if (shape == CNI_SHAPE_LISTS) {
 			put_text(obj, "version", ip->address.ip.family == AF_INET ? "4" : "6");
-			put_int(obj, "interface", ip->iface, ip->iface >= 0);
+			put_int(obj, "interface", ip->iface, ip->iface != CNI_NO_IFACE);
 		}
 		put_prefix(obj, "address", &ip->address);
 		put_ip(obj, "gateway", &ip->gateway);
 		if (shape == CNI_SHAPE_MODERN)
-			put_int(obj, "interface", ip->iface, ip->iface >= 0);
+			put_int(obj, "interface", ip->iface, ip->iface != CNI_NO_IFACE);
 		json_array_append_new(list, obj);
 	}
 	return list;

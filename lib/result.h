@@ -9,6 +9,8 @@
 #include "json.h"
 #include "version.h"
 
+#include <limits.h>
+
 /** One entry of "interfaces". Strings are owned; NULL = absent. */
 struct cni_iface {
 	char *name;
@@ -19,11 +21,18 @@ struct cni_iface {
 	json_int_t mtu; /**< bytes, since 1.1.0; 0 = absent */
 };
 
+/** The absent index of an interface. */
+#define CNI_NO_IFACE INT_MIN
+
 /** One entry of "ips". */
 struct cni_ipconf {
 	struct cni_prefix address;
 	struct cni_ip gateway; /**< AF_UNSPEC = absent */
-	int iface; /**< index into the result's interfaces; -1 = absent */
+	/**
+	 * Index into the result's interfaces, or CNI_NO_IFACE. One that came from somebody else may lead to none of
+	 * them, and be negative; it is printed as it came.
+	 */
+	int iface;
 };
 
 /** One entry of "routes". */

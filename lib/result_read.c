@@ -63,7 +63,7 @@ static int read_ipconf(struct cni_result *res, json_t *obj, struct cni_error *er
 	struct {
 		const char *address, *gateway;
 		json_int_t iface;
-	} in = { .iface = -1 };
+	} in = { .iface = CNI_NO_IFACE };
 	static const struct cni_json_field fields[] = {
 		{ "address", CNI_JSON_STRING, offsetof(__typeof__(in), address) },
 		{ "gateway", CNI_JSON_STRING, offsetof(__typeof__(in), gateway) },
@@ -81,7 +81,7 @@ static int read_ipconf(struct cni_result *res, json_t *obj, struct cni_error *er
 	r = read_ip(in.gateway, &ip.gateway, err);
 	if (r < 0)
 		return r;
-	if (in.iface < -1 || in.iface > 1 << 20)
+	if (in.iface < INT_MIN || in.iface > INT_MAX)
 		return cni_invalid(err, "ips[].interface: %lld is no index of an interface",
 				   (long long)in.iface);
 	ip.iface = (int)in.iface;
@@ -187,7 +187,7 @@ static int read_family(struct cni_result *res, json_t *obj, const char *key, str
 		{ "ip", CNI_JSON_STRING, offsetof(__typeof__(in), ip) },
 		{ "gateway", CNI_JSON_STRING, offsetof(__typeof__(in), gateway) },
 	};
-	struct cni_ipconf ip = { .iface = -1 };
+	struct cni_ipconf ip = { .iface = CNI_NO_IFACE };
 	json_t *part = json_object_get(obj, key);
 	int r;
 

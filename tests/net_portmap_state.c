@@ -127,13 +127,10 @@ static const struct {
 	const char *interface; /* of address 10.88.0.2 */
 	bool mapped;
 } selections[] = {
-	{ ",\"interface\":1", true },
-	{ ",\"interface\":0", false },
-	{ ",\"interface\":2", false },
-	{ ",\"interface\":3", false },
-	{ ",\"interface\":9", true },
-	{ ",\"interface\":-1", true },
-	{ "", true },
+	{ ",\"interface\":1", true },  { ",\"interface\":0", false },
+	{ ",\"interface\":2", false }, { ",\"interface\":3", false },
+	{ ",\"interface\":9", true },  { ",\"interface\":-1", true },
+	{ ",\"interface\":-5", true }, { "", true },
 };
 
 START_TEST(the_address_of_the_interface_is_mapped)
