@@ -70,12 +70,12 @@ static int find_port(struct cni_nl *host, const struct cni_link *link, const str
 
 	if (strcmp(link->kind, "vlan") == 0 && link->peer == br->index && link->vlan == vlan)
 		return 0;
-	if (strcmp(link->kind, "veth") != 0 || link->peer == 0)
+	/* In another namespace the other end's index means another link. */
+	if (strcmp(link->kind, "veth") != 0 || link->peer == 0 || link->peer_nsid >= 0)
 		return not_a_gateway(link, br, err);
 	r = cni_link_get_index(host, link->peer, port);
 	if (r < 0 && r != -ENODEV)
 		return cni_nl_fail(host, err, r, "failed to lookup the port of \"%s\"", link->name);
-	/* The other end may be in another namespace, where its index means another link. */
 	if (r < 0 || strcmp(port->kind, "veth") != 0 || port->peer != link->index ||
 	    (port->master != 0 && port->master != br->index))
 		return not_a_gateway(link, br, err);

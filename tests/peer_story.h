@@ -60,9 +60,7 @@ static const struct {
 	{ LENIENT, "DEL of a configuration that does not validate",
 	  "/^== DEL of ctr[12]: exit 1$/{N;N;N;N;s/exit 1.*/exit 0\\n/}", NULL },
 	{ ROUTED, "Addresses without duplicate address detection",
-	  "/^<veth> inet6 /s/ scope global( nodad)?/ scope global nodad/; "
-	  "s#(eth0.accept_dad:).*#\\10#",
-	  NULL },
+	  "/^<veth> inet6 /s/ scope global( nodad)?/ scope global nodad/", NULL },
 	{ ROUTED, "Addresses of a routed container bring no routes",
 	  "/^eth0 inet/{/link-local/!s/( global( nodad)?)( eth0)?/\\1 noprefixroute\\3/}", NULL },
 	{ ONLINK, "Gateways of a routed container's subnet",
@@ -89,6 +87,11 @@ struct row {
 };
 
 /* ---- both lives ---- */
+
+static inline bool is_routed(const struct row *row)
+{
+	return strstr(row->config, "'type':'ptp'");
+}
 
 static inline void step(FILE *log, const char *what, const struct row *row, const char *bin, int n,
 			const char *result, bool loose)
@@ -131,8 +134,11 @@ static inline char *story(const struct row *row, const char *bin, bool loose)
 				  .id = fmt("ctr%d", n),
 				  .args = n == 1 ? row->args : NULL,
 				  .config = conf(row->config, version) };
-		struct reply r = call(c);
+		struct reply r;
 
+		if (is_routed(row)) /* theirs leaves detection on, which takes 2 s each time */
+			sh_in(fmt("c%d", n), "sysctl -qw net.ipv6.conf.default.accept_dad=0");
+		r = call(c);
 		failed |= r.status != 0;
 		/* What a failed ADD leaves is not compared: theirs leaves the pair. */
 		fprintf(log, "== ADD of ctr%d: %s%s\n", n, reply_text(&r, loose),
@@ -163,7 +169,7 @@ static inline void compare(const struct row *row, const char *bin, bool old)
 	unsigned int allow = row->allow | ALWAYS | (old ? OLD : 0) |
 			     (strstr(row->config, "'ipam'") ? LAYER3 : 0) |
 			     (strstr(row->config, "'enabledad'") ? DAD : NODAD) |
-			     (strstr(row->config, "'type':'ptp'") ? ROUTED : 0) |
+			     (is_routed(row) ? ROUTED : 0) |
 			     (row->before && strstr(row->before, "ip link add") ? 0 : NEW_BRIDGE);
 	const char *a = "cat", *b = "cat";
 

@@ -188,6 +188,11 @@ static const struct {
 	  "not a vlan gateway of bridge" },
 	{ "ip netns add else && ip link add br0.100 type veth peer name port0 netns else",
 	  "not a vlan gateway of bridge" },
+	/* As above, and the host's link of that index says of itself what the other end would. */
+	{ "ip netns add else && "
+	  "ip link add br0.100 index 70 type veth peer name port0 index 80 netns else && "
+	  "ip link add other index 80 type veth peer name port1 index 70 netns else",
+	  "not a vlan gateway of bridge" },
 	{ "ip link add br0.100 up type dummy && ip addr add 10.5.0.1/24 dev br0.100",
 	  "not a vlan gateway of bridge" },
 };
