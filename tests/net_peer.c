@@ -5,7 +5,7 @@
  *
  * Against Debian's 1.1.1 and, if CNI_PEER_DIR has them (tests/peer), the newest.
  */
-#include "peer_story.h"
+#include "peer_rows.h"
 
 static const struct row rows[] = {
 	{ .name = "bridge, plain", .config = BRIDGE(LOCAL(V4)) },
@@ -170,21 +170,6 @@ static const struct row rows[] = {
 };
 #define N_ROWS (int)(sizeof(rows) / sizeof(rows[0]))
 
-/* ---- comparing ---- */
-
-START_TEST(same_as_debian)
-{
-	if (!rows[_i].newest)
-		compare(&rows[_i], debian_plugins(), true);
-}
-END_TEST
-
-START_TEST(same_as_newest)
-{
-	compare(&rows[_i], newest_plugins(), false);
-}
-END_TEST
-
 START_TEST(differences_are_documented)
 {
 	for (size_t i = 0; i < N_DIFFERENCES; i++)
@@ -196,18 +181,8 @@ END_TEST
 
 int main(void)
 {
-	bool debian = peer_has(PEER_DEBIAN, "bridge"),
-	     newest = peer_has(getenv("CNI_PEER_DIR"), "bridge");
-	Suite *suite = suite_create("peer");
 	TCase *tc = tcase_create("rows");
 
-	tcase_add_checked_fixture(tc, world_setup, world_teardown);
-	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, differences_are_documented);
-	if (debian)
-		tcase_add_loop_test(tc, same_as_debian, 0, N_ROWS);
-	if (newest)
-		tcase_add_loop_test(tc, same_as_newest, 0, N_ROWS);
-	suite_add_tcase(suite, tc);
-	return peer_main(suite, "bridge");
+	return compare_rows("peer", tc, "bridge", rows, N_ROWS);
 }

@@ -2,7 +2,7 @@
  * ptp against the Go plugin, as net_peer.c does with bridge: results, the kernel's state and files at every step of two
  * attachments' lives.
  */
-#include "peer_story.h"
+#include "peer_rows.h"
 
 #define PTP(more) "{'cniVersion':'@','name':'net1','type':'ptp'" more "}"
 
@@ -57,32 +57,7 @@ static const struct row rows[] = {
 };
 #define N_ROWS (int)(sizeof(rows) / sizeof(rows[0]))
 
-START_TEST(same_as_debian)
-{
-	if (!rows[_i].newest)
-		compare(&rows[_i], debian_plugins(), true);
-}
-END_TEST
-
-START_TEST(same_as_newest)
-{
-	compare(&rows[_i], newest_plugins(), false);
-}
-END_TEST
-
 int main(void)
 {
-	bool debian = peer_has(PEER_DEBIAN, "ptp"),
-	     newest = peer_has(getenv("CNI_PEER_DIR"), "ptp");
-	Suite *suite = suite_create("ptp beside its peer");
-	TCase *tc = tcase_create("rows");
-
-	tcase_add_checked_fixture(tc, world_setup, world_teardown);
-	tcase_set_timeout(tc, 120);
-	if (debian)
-		tcase_add_loop_test(tc, same_as_debian, 0, N_ROWS);
-	if (newest)
-		tcase_add_loop_test(tc, same_as_newest, 0, N_ROWS);
-	suite_add_tcase(suite, tc);
-	return peer_main(suite, "ptp");
+	return compare_rows("ptp beside its peer", tcase_create("rows"), "ptp", rows, N_ROWS);
 }
