@@ -37,7 +37,7 @@ static int call_zone(struct cni_dbus *bus, const char *member, const char *zone,
 /* An address as a source: with the length of a whole address behind it. */
 static const char *source_text(const struct cni_ip *ip, char buf[static CNI_PREFIX_STRLEN])
 {
-	const struct cni_prefix p = { .ip = *ip, .len = cni_ip_bits(ip) };
+	const struct cni_prefix p = cni_prefix_alone(ip);
 
 	return cni_prefix_format(&p, buf);
 }

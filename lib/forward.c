@@ -22,7 +22,7 @@ static const sa_family_t families[] = { AF_INET, AF_INET6 };
 
 static struct cni_ipt_addr whole(const struct cni_ip *ip)
 {
-	return (struct cni_ipt_addr){ .prefix = { .ip = *ip, .len = cni_ip_bits(ip) } };
+	return (struct cni_ipt_addr){ .prefix = cni_prefix_alone(ip) };
 }
 
 static struct cni_ipt_rule jump(const char *chain, const char *comment)
@@ -116,14 +116,6 @@ int cni_forward_own(struct cni_forward *f, const struct cni_args *args, struct c
 
 /* ---- ADD ---- */
 
-static bool has_family(const struct cni_result *res, sa_family_t family)
-{
-	for (size_t i = 0; i < res->n_ips; i++)
-		if (res->ips[i].address.ip.family == family)
-			return true;
-	return false;
-}
-
 /* A result may name an address twice. */
 static bool is_repeated(const struct cni_result *res, size_t i)
 {
@@ -153,7 +145,7 @@ void cni_forward_note(struct cni_ipt *tx, sa_family_t family, const struct cni_f
 {
 	struct cni_ipt_rule rule;
 
-	if (!has_family(f->res, family))
+	if (!cni_result_has_family(f->res, family))
 		return;
 	cni_ipt_on(tx, family, TABLE);
 	cni_ipt_chain(tx, CNI_FORWARD_CHAIN);
@@ -565,7 +557,7 @@ int cni_forward_check(const struct cni_ipt_writer *writer, sa_family_t family,
 
 	if (!list)
 		return cni_fail(err, CNI_E_INTERNAL, ENOMEM, "check rules of " CNI_FORWARD_CHAIN);
-	if (!has_family(f->res, family))
+	if (!cni_result_has_family(f->res, family))
 		return 0;
 	r = check_jumps(writer, family, f, err);
 	if (r < 0)

@@ -69,8 +69,7 @@ static struct cni_ipt_rule for_port(const struct cni_mapping *m)
 	struct cni_ipt_rule rule = { .protocol = m->protocol, .dport = m->host_port };
 
 	if (!cni_mapping_is_any(m))
-		rule.destination.prefix =
-			(struct cni_prefix){ .ip = m->host_ip, .len = cni_ip_bits(&m->host_ip) };
+		rule.destination.prefix = cni_prefix_alone(&m->host_ip);
 	return rule;
 }
 

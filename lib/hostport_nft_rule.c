@@ -99,7 +99,7 @@ struct nftnl_rule *cni_hostport_nft_forward(const struct cni_hostport *hp, int f
 	struct nftnl_rule *rule = cni_hostport_nft_condition(hp, family, o);
 
 	if (!cni_mapping_is_any(m)) {
-		struct cni_prefix host = { .ip = m->host_ip, .len = cni_ip_bits(&m->host_ip) };
+		struct cni_prefix host = cni_prefix_alone(&m->host_ip);
 
 		cni_nft_match_addr(rule, CNI_NFT_DESTINATION, true, &host);
 	}

@@ -18,14 +18,6 @@
 #define DAD_TIMEOUT_MS 5000
 #define UP_TIMEOUT_MS 2550
 
-static bool has_v6(const struct cni_result *res)
-{
-	for (size_t i = 0; i < res->n_ips; i++)
-		if (res->ips[i].address.ip.family == AF_INET6)
-			return true;
-	return false;
-}
-
 /*
  * One visit to the namespace for all parameters. ndisc_notify, and arp_notify (cni_iface_open), are what makes
  * cni_iface_announce work; accept_dad=0 does for link-local addresses what IFA_F_NODAD does for ours.
@@ -149,7 +141,7 @@ int cni_iface_prepare(struct cni_nl *sbox, const struct cni_link *link,
 		      const struct cni_iface_mode *mode, const struct cni_result *res,
 		      struct cni_error *err)
 {
-	bool v6 = has_v6(res);
+	bool v6 = cni_result_has_family(res, AF_INET6);
 	int r;
 
 	r = cni_routes_check(res, err);
@@ -171,7 +163,7 @@ int cni_iface_add_addresses(struct cni_nl *sbox, const struct cni_link *link, in
 {
 	int r = add_addresses(sbox, link, place, mode, res, err);
 
-	return r == 0 && mode->detect_duplicates && has_v6(res)
+	return r == 0 && mode->detect_duplicates && cni_result_has_family(res, AF_INET6)
 		       ? settle_addresses(sbox, link, place, res, err)
 		       : r;
 }
@@ -183,7 +175,7 @@ int cni_iface_wait(struct cni_nl *sbox, const struct cni_link *link, int place,
 	struct cni_link now;
 	int r;
 
-	if (!has_v6(res))
+	if (!cni_result_has_family(res, AF_INET6))
 		return 0;
 	r = cni_link_wait_up(sbox, link->name, UP_TIMEOUT_MS, &now, err);
 	if (r < 0 && r != -ETIMEDOUT) /* without carrier nobody asks */

@@ -197,6 +197,11 @@ struct cni_ip cni_prefix_last(const struct cni_prefix *p)
 	return ip;
 }
 
+struct cni_prefix cni_prefix_alone(const struct cni_ip *ip)
+{
+	return (struct cni_prefix){ *ip, cni_ip_bits(ip) };
+}
+
 bool cni_prefix_contains(const struct cni_prefix *p, const struct cni_ip *ip)
 {
 	struct cni_prefix other = { .ip = *ip, .len = p->len };

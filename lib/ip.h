@@ -81,6 +81,9 @@ struct cni_ip cni_prefix_network(const struct cni_prefix *p);
 /** @return the last address: host bits set (IPv4: the broadcast address) */
 struct cni_ip cni_prefix_last(const struct cni_prefix *p);
 
+/** @return the prefix that holds one address alone: /32 or /128 */
+struct cni_prefix cni_prefix_alone(const struct cni_ip *ip);
+
 /** @return whether @p ip is of the prefix's family and inside it */
 bool cni_prefix_contains(const struct cni_prefix *p, const struct cni_ip *ip);
 

@@ -17,6 +17,14 @@ static void iface_done(struct cni_iface *i)
 	free(i->pci_id);
 }
 
+bool cni_result_has_family(const struct cni_result *res, sa_family_t family)
+{
+	for (size_t i = 0; i < res->n_ips; i++)
+		if (res->ips[i].address.ip.family == family)
+			return true;
+	return false;
+}
+
 void cni_result_drop_ifaces(struct cni_result *res)
 {
 	for (size_t i = 0; i < res->n_ifaces; i++)

@@ -74,6 +74,9 @@ int cni_result_add_ip(struct cni_result *res, const struct cni_ipconf *ip) cni_m
 /** Append a copy of a route. @return 0; -ENOMEM */
 int cni_result_add_route(struct cni_result *res, const struct cni_route *route) cni_must_check;
 
+/** @return whether a result has an address of a family: AF_INET, AF_INET6 */
+bool cni_result_has_family(const struct cni_result *res, sa_family_t family);
+
 /** Forget the interfaces, as a main plugin does with those of its IPAM plugin. */
 void cni_result_drop_ifaces(struct cni_result *res);
 

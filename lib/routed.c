@@ -15,11 +15,6 @@
 
 const struct cni_iface_mode cni_routed_mode = { .alone = true };
 
-static struct cni_prefix whole(const struct cni_ip *ip)
-{
-	return (struct cni_prefix){ *ip, cni_ip_bits(ip) };
-}
-
 /* Two addresses may share a gateway, or a subnet; it is the first one's. */
 static bool gateway_is_earlier(const struct cni_result *res, size_t at)
 {
@@ -40,14 +35,6 @@ static bool subnet_is_earlier(const struct cni_result *res, size_t at)
 		if (res->ips[i].address.len == p->len && cni_ip_cmp(&other, &net) == 0)
 			return true;
 	}
-	return false;
-}
-
-static bool has_family(const struct cni_result *res, sa_family_t family)
-{
-	for (size_t i = 0; i < res->n_ips; i++)
-		if (res->ips[i].address.ip.family == family)
-			return true;
 	return false;
 }
 
@@ -74,7 +61,7 @@ int cni_routed_check_result(const struct cni_result *res, struct cni_error *err)
 static int add_gateways(struct cni_port *port, const struct cni_result *res, struct cni_error *err)
 {
 	for (size_t i = 0; i < res->n_ips; i++) {
-		struct cni_prefix gw = whole(&res->ips[i].gateway);
+		struct cni_prefix gw = cni_prefix_alone(&res->ips[i].gateway);
 		bool v6 = gw.ip.family == AF_INET6;
 		char text[CNI_PREFIX_STRLEN];
 		int r;
@@ -116,7 +103,7 @@ static int set_up(struct cni_port *port, bool v6, struct cni_error *err)
 
 int cni_routed_open(struct cni_port *port, const struct cni_result *res, struct cni_error *err)
 {
-	bool v4 = has_family(res, AF_INET), v6 = has_family(res, AF_INET6);
+	bool v4 = cni_result_has_family(res, AF_INET), v6 = cni_result_has_family(res, AF_INET6);
 	int r;
 
 	r = v4 ? cni_gateway_forward(port->host, AF_INET, err) : 0;
@@ -161,7 +148,8 @@ int cni_routed_lead_out(struct cni_nl *sbox, const struct cni_link *link,
 
 	for (size_t i = 0; i < res->n_ips && r == 0; i++) {
 		const struct cni_ipconf *ip = &res->ips[i];
-		struct cni_path gw = { .dst = whole(&ip->gateway), .from = &ip->address.ip };
+		struct cni_path gw = { .dst = cni_prefix_alone(&ip->gateway),
+				       .from = &ip->address.ip };
 		struct cni_path net = {
 			.dst = { cni_prefix_network(&ip->address), ip->address.len },
 			.gw = &ip->gateway,
@@ -197,7 +185,7 @@ int cni_routed_lead_in(struct cni_port *port, const struct cni_result *res, stru
 {
 	for (size_t i = 0; i < res->n_ips; i++) {
 		const struct cni_ip *ip = &res->ips[i].address.ip;
-		struct cni_path path = { .dst = whole(ip) };
+		struct cni_path path = { .dst = cni_prefix_alone(ip) };
 		int r;
 
 		path.scope = ip->family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
