@@ -182,34 +182,49 @@ START_TEST(an_address_that_moves_is_found_by_everybody)
 }
 END_TEST
 
-/* Whatever the kernel refuses: ADD works without, or fails as a whole; these two it works without. */
-START_TEST(an_announcement_that_the_kernel_refuses_is_only_noted)
+struct refusals {
+	bool forget, announce; /**< noted, by an ADD that worked */
+};
+
+/* ADD, with the `n`th message refused. @return false if there are not as many */
+static bool add_refused(int n, struct refusals *noted)
 {
 	struct call c = on("ADD", c1, "ctr1", FIRST);
-	bool forget = false, announce = false, refused = true;
+	struct reply r;
+
+	c.wrapper = fmt("env ASAN_OPTIONS=detect_leaks=0 strace -o /run/trace "
+			"-e trace=sendmsg,sendto -e inject=sendmsg,sendto:error=EPERM:when=%d",
+			n);
+	r = call(c);
+	if (r.status == 0) {
+		if (strstr(r.err, "forget the neighbour 10.1.0.2: operation not permitted"))
+			noted->forget = true;
+		if (strstr(r.err, "announce the addresses of eth0: operation not permitted"))
+			noted->announce = true;
+		/* Well before the kernel itself begins to doubt an entry, after 5 s. */
+		sh("ping -c4 -i0.2 -W1 10.1.0.2 && ping -c4 -i0.2 -W1 fd00::2");
+		call_ok(on("DEL", c1, "ctr1", FIRST));
+	}
+	return sh_status("grep -q INJECTED /run/trace") == 0;
+}
+
+/*
+ * Whatever the kernel refuses: ADD works without, or fails as a whole; these two it works without. On a busy machine
+ * ADD asks more than once whether a link has a carrier: which message is the nth is not the same each time.
+ */
+START_TEST(an_announcement_that_the_kernel_refuses_is_only_noted)
+{
+	struct refusals noted = { 0 };
 
 	call_ok(on("ADD", c2, "ctr2", OTHER));
-	for (int n = 1; refused && n < 50; n++) {
-		struct reply r;
+	for (int round = 0; round < 10 && !(noted.forget && noted.announce); round++) {
+		int n = 1;
 
-		c.wrapper = fmt("env ASAN_OPTIONS=detect_leaks=0 strace -o /run/trace "
-				"-e trace=sendmsg,sendto "
-				"-e inject=sendmsg,sendto:error=EPERM:when=%d",
-				n);
-		r = call(c);
-		refused = sh_status("grep -q INJECTED /run/trace") == 0;
-		if (strstr(r.err, "forget the neighbour 10.1.0.2: operation not permitted"))
-			forget = r.status == 0;
-		if (strstr(r.err, "announce the addresses of eth0: operation not permitted"))
-			announce = r.status == 0;
-		if (r.status == 0) {
-			/* Well before the kernel itself begins to doubt an entry, after 5 s. */
-			sh("ping -c4 -i0.2 -W1 10.1.0.2 && ping -c4 -i0.2 -W1 fd00::2");
-			call_ok(on("DEL", c1, "ctr1", FIRST));
-		}
+		while (add_refused(n, &noted))
+			ck_assert_int_lt(n++, 60);
 	}
-	ck_assert_msg(forget && announce && !refused, "forget %d, announce %d, refused %d", forget,
-		      announce, refused);
+	ck_assert_msg(noted.forget && noted.announce, "forget %d, announce %d", noted.forget,
+		      noted.announce);
 }
 END_TEST
 
