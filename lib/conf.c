@@ -117,8 +117,8 @@ int cni_conf_apply_dns(const struct cni_args *args, struct cni_result *res, stru
 	return cni_result_set_dns(res, dns, err);
 }
 
-int cni_conf_mac(const struct cni_args *args, uint8_t ret[static CNI_MAC_LEN],
-		 struct cni_error *err)
+int cni_conf_mac(const struct cni_args *args, const char *own, const char *making,
+		 uint8_t ret[static CNI_MAC_LEN], struct cni_error *err)
 {
 	struct cni_env_arg known[] = { { .key = "MAC" }, { .key = NULL } };
 	json_t *cni = object_at(args, "args", "cni");
@@ -143,14 +143,22 @@ int cni_conf_mac(const struct cni_args *args, uint8_t ret[static CNI_MAC_LEN],
 			text = json_string_value(sources[i]);
 	}
 	if (!*text)
+		text = own;
+	if (!*text)
 		return 0;
 	if (cni_mac_parse(text, ret) < 0)
-		return cni_invalid(err, "failed to make veth pair: address %s: invalid MAC address",
-				   text);
+		return cni_invalid(err, "%s: address %s: invalid MAC address", making, text);
 	if (ret[0] & 1)
-		return cni_invalid(err, "failed to make veth pair: address %s is a multicast MAC",
-				   text);
+		return cni_invalid(err, "%s: address %s is a multicast MAC", making, text);
 	return 1;
+}
+
+int cni_conf_check_layer2(const struct cni_args *args, struct cni_error *err)
+{
+	struct cni_result empty = { 0 };
+	cni_auto(json) json_t *obj = NULL;
+
+	return cni_result_to_json(&empty, args->version, &obj, err);
 }
 
 int cni_conf_check_families(const struct cni_args *args, size_t n4, size_t n6,

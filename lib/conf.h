@@ -48,13 +48,16 @@ int cni_conf_apply_dns(const struct cni_args *args, struct cni_result *res,
 
 /**
  * The MAC asked for the container's interface: runtimeConfig.mac, else args.cni.mac, else CNI_ARGS
- * MAC. Reads CNI_ARGS and so reports what is wrong there, also when the MAC is found elsewhere.
+ * MAC, else the plugin's own key. Reads CNI_ARGS and so reports what is wrong there, also when the MAC is found
+ * elsewhere.
  *
+ * @param own    what the plugin's own key says; "" = nothing, or it has none
+ * @param making what an error begins with: "failed to make veth pair"
  * @param ret  a unicast MAC; set if the result is 1
  * @return 1 if one was asked for; 0 if none; -EINVAL
  */
-int cni_conf_mac(const struct cni_args *args, uint8_t ret[static CNI_MAC_LEN],
-		 struct cni_error *err) cni_must_check;
+int cni_conf_mac(const struct cni_args *args, const char *own, const char *making,
+		 uint8_t ret[static CNI_MAC_LEN], struct cni_error *err) cni_must_check;
 
 /**
  * Refuse more than one address of a family where the configuration's version has no room for it in a
@@ -65,6 +68,13 @@ int cni_conf_mac(const struct cni_args *args, uint8_t ret[static CNI_MAC_LEN],
  */
 int cni_conf_check_families(const struct cni_args *args, size_t n4, size_t n6,
 			    struct cni_error *err) cni_must_check;
+
+/**
+ * Refuse a link without addresses where the configuration's version has no room for it in a result: before 0.3.0
+ * that is nothing but addresses.
+ * @return 0; -EINVAL
+ */
+int cni_conf_check_layer2(const struct cni_args *args, struct cni_error *err) cni_must_check;
 
 /** A key that a plugin knows in CNI_ARGS. */
 struct cni_env_arg {

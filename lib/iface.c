@@ -59,73 +59,6 @@ static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool
 	return r;
 }
 
-static int add_addresses(struct cni_nl *sbox, const struct cni_link *link, int place,
-			 const struct cni_iface_mode *mode, const struct cni_result *res,
-			 struct cni_error *err)
-{
-	for (size_t i = 0; i < res->n_ips; i++) {
-		const struct cni_prefix *p = &res->ips[i].address;
-		bool sure = p->ip.family == AF_INET6 && !mode->detect_duplicates;
-		unsigned int flags = (sure ? IFA_F_NODAD : 0) |
-				     (mode->alone ? IFA_F_NOPREFIXROUTE : 0);
-		char text[CNI_PREFIX_STRLEN];
-		int r;
-
-		if (res->ips[i].iface != place)
-			continue;
-		r = cni_addr_add(sbox, link->index, p, flags);
-		if (r < 0)
-			return cni_nl_fail(sbox, err, r, "failed to add IP addr %s to \"%s\"",
-					   cni_prefix_format(p, text), link->name);
-	}
-	return 0;
-}
-
-/* Without carrier there is nobody to ask, and no reason to fail: as the Go plugins see it. */
-static bool has_carrier(struct cni_nl *sbox, const struct cni_link *link)
-{
-	struct cni_link now;
-
-	return cni_link_get_index(sbox, link->index, &now) < 0 || now.operstate == IF_OPER_UP;
-}
-
-static int settle_addresses(struct cni_nl *sbox, const struct cni_link *link, int place,
-			    const struct cni_result *res, struct cni_error *err)
-{
-	cni_auto(nl) struct cni_nl events = CNI_NL_INIT;
-	long deadline = cni_nl_deadline(DAD_TIMEOUT_MS);
-	int r;
-
-	r = cni_nl_listen(&events, sbox->netns_fd, RTNLGRP_IPV6_IFADDR, err);
-	for (size_t i = 0; i < res->n_ips && r == 0; i++) {
-		const struct cni_ip *ip = &res->ips[i].address.ip;
-		char text[CNI_IP_STRLEN];
-
-		if (res->ips[i].iface != place || ip->family != AF_INET6)
-			continue;
-		cni_ip_format(ip, text);
-		r = cni_addr_settle(sbox, &events, link->index, ip, deadline);
-		if (r == -ETIMEDOUT && !has_carrier(sbox, link))
-			return 0;
-		if (r == -EADDRINUSE) {
-			cni_fail(err, CNI_E_INTERNAL, 0,
-				 "failed to settle addresses for \"%s\": link %s has address %s "
-				 "in DADFAILED state",
-				 link->name, link->name, text);
-			cni_error_detail(err, "another node of this link uses the address");
-		} else if (r == -ETIMEDOUT) {
-			cni_fail(err, CNI_E_INTERNAL, 0,
-				 "failed to settle addresses for \"%s\": link %s still has "
-				 "tentative address %s after %d seconds",
-				 link->name, link->name, text, DAD_TIMEOUT_MS / 1000);
-		} else if (r < 0) {
-			cni_nl_fail(sbox, err, r, "failed to settle address %s of \"%s\"", text,
-				    link->name);
-		}
-	}
-	return r;
-}
-
 static int check_mtu(const struct cni_link *link, struct cni_error *err)
 {
 	if (link->mtu >= CNI_MTU_IPV6)
@@ -161,11 +94,70 @@ int cni_iface_add_addresses(struct cni_nl *sbox, const struct cni_link *link, in
 			    const struct cni_iface_mode *mode, const struct cni_result *res,
 			    struct cni_error *err)
 {
-	int r = add_addresses(sbox, link, place, mode, res, err);
+	for (size_t i = 0; i < res->n_ips; i++) {
+		const struct cni_prefix *p = &res->ips[i].address;
+		bool sure = p->ip.family == AF_INET6 && !mode->detect_duplicates;
+		unsigned int flags = (sure ? IFA_F_NODAD : 0) |
+				     (mode->alone ? IFA_F_NOPREFIXROUTE : 0);
+		char text[CNI_PREFIX_STRLEN];
+		int r;
 
-	return r == 0 && mode->detect_duplicates && cni_result_has_family(res, AF_INET6)
-		       ? settle_addresses(sbox, link, place, res, err)
-		       : r;
+		if (res->ips[i].iface != place)
+			continue;
+		r = cni_addr_add(sbox, link->index, p, flags);
+		if (r < 0)
+			return cni_nl_fail(sbox, err, r, "failed to add IP addr %s to \"%s\"",
+					   cni_prefix_format(p, text), link->name);
+	}
+	return 0;
+}
+
+/* Without carrier there is nobody to ask, and no reason to fail: as the Go plugins see it. */
+static bool has_carrier(struct cni_nl *sbox, const struct cni_link *link)
+{
+	struct cni_link now;
+
+	return cni_link_get_index(sbox, link->index, &now) < 0 || now.operstate == IF_OPER_UP;
+}
+
+int cni_iface_settle(struct cni_nl *sbox, const struct cni_link *link, int place,
+		     const struct cni_iface_mode *mode, const struct cni_result *res,
+		     struct cni_error *err)
+{
+	cni_auto(nl) struct cni_nl events = CNI_NL_INIT;
+	long deadline = cni_nl_deadline(DAD_TIMEOUT_MS);
+	int r;
+
+	if (!mode->detect_duplicates || !cni_result_has_family(res, AF_INET6))
+		return 0;
+	r = cni_nl_listen(&events, sbox->netns_fd, RTNLGRP_IPV6_IFADDR, err);
+	for (size_t i = 0; i < res->n_ips && r == 0; i++) {
+		const struct cni_ip *ip = &res->ips[i].address.ip;
+		char text[CNI_IP_STRLEN];
+
+		if (res->ips[i].iface != place || ip->family != AF_INET6)
+			continue;
+		cni_ip_format(ip, text);
+		r = cni_addr_settle(sbox, &events, link->index, ip, deadline);
+		if (r == -ETIMEDOUT && !has_carrier(sbox, link))
+			return 0;
+		if (r == -EADDRINUSE) {
+			cni_fail(err, CNI_E_INTERNAL, 0,
+				 "failed to settle addresses for \"%s\": link %s has address %s "
+				 "in DADFAILED state",
+				 link->name, link->name, text);
+			cni_error_detail(err, "another node of this link uses the address");
+		} else if (r == -ETIMEDOUT) {
+			cni_fail(err, CNI_E_INTERNAL, 0,
+				 "failed to settle addresses for \"%s\": link %s still has "
+				 "tentative address %s after %d seconds",
+				 link->name, link->name, text, DAD_TIMEOUT_MS / 1000);
+		} else if (r < 0) {
+			cni_nl_fail(sbox, err, r, "failed to settle address %s of \"%s\"", text,
+				    link->name);
+		}
+	}
+	return r;
 }
 
 /* Multicast comes in by a route that is made when the kernel's link watcher has seen the carrier. */

@@ -35,19 +35,30 @@ int cni_iface_open(struct cni_nl *sbox, const struct cni_link *link,
 		   struct cni_error *err) cni_must_check;
 
 /**
- * Give an interface a result's addresses. Those of IPv6 are usable, once it is up, when this returns: without
- * duplicate address detection, or after it.
+ * Give an interface a result's addresses.
  *
  * @param sbox  socket in the container's namespace
- * @param link  the interface, prepared with the same @p mode and @p res. To detect duplicates it has to be up, and
- *              what it is connected to should forward: the kernel asks once. Else better down: what is up keeps the
- *              kernel busy for a while, under the lock that all this needs
+ * @param link  the interface, prepared with the same @p mode and @p res. Better down: what is up keeps the kernel busy
+ *              for a while, under the lock that all this needs. But if what it is connected to forwards later than it
+ *              is up, duplicates are found only of what is added when both are: the kernel asks once
  * @param place the interface's index in the result; addresses with another one are left out
- * @return 0; -EADDRINUSE for a duplicate address; other negative errno
+ * @return 0; negative errno
  */
 int cni_iface_add_addresses(struct cni_nl *sbox, const struct cni_link *link, int place,
 			    const struct cni_iface_mode *mode, const struct cni_result *res,
 			    struct cni_error *err) cni_must_check;
+
+/**
+ * Wait until duplicate address detection, if @p mode asks for it, has found that nobody else has the interface's IPv6
+ * addresses. Without carrier there is nobody to ask, and nothing to wait for.
+ *
+ * @param link   up, with the addresses
+ * @param place  as for cni_iface_add_addresses
+ * @return 0; -EADDRINUSE for a duplicate address; other negative errno
+ */
+int cni_iface_settle(struct cni_nl *sbox, const struct cni_link *link, int place,
+		     const struct cni_iface_mode *mode, const struct cni_result *res,
+		     struct cni_error *err) cni_must_check;
 
 /**
  * Wait until an interface's IPv6 addresses are found by its neighbours. The kernel enters addresses, and lets in the

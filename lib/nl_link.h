@@ -1,5 +1,5 @@
 /*
- * Links: look one up, make bridges and veth pairs, change, delete. Every function but cni_link_each,
+ * Links: look one up, change, delete. Every function but cni_link_each,
  * which is for GC, asks for one object by name or index.
  *
  * Functions return 0 or the kernel's negative errno; report it with cni_nl_fail.
@@ -42,7 +42,17 @@ struct cni_link {
 	} port; /**< of a port of a bridge */
 };
 
-/** @return 0 and @p ret; -ENODEV if there is no such link */
+/**
+ * Read what the kernel tells of a link, for cni_nl_request.
+ * @param link  struct cni_link, set
+ * @return 0; -EBADMSG
+ */
+int cni_link_read(struct nlmsghdr *nlh, void *link);
+
+/**
+ * @param name  of the link; one of more than 15 bytes can only be another name of it (altname)
+ * @return 0 and @p ret; -ENODEV if there is no such link
+ */
 int cni_link_get(struct cni_nl *nl, const char *name, struct cni_link *ret) cni_must_check;
 
 /** @return 0 and @p ret; -ENODEV if there is no such link */
@@ -144,44 +154,6 @@ void cni_link_restore_attrs(struct cni_nl *nl, const struct cni_link *link,
 /** Set the link group and the alias, in one message. @return 0; negative errno */
 int cni_link_label(struct cni_nl *nl, const char *name, uint32_t group,
 		   const char *alias) cni_must_check;
-
-/** Make up a MAC: unicast, locally administered. @return 0; -EAGAIN */
-
-/**
- * Create a bridge, with its MAC fixed in the same message: a bridge whose MAC was set keeps
- * it when ports come and go, and udev leaves it alone.
- *
- * @param mtu          bytes; 0 = kernel default
- * @param filter_vlans keep VLANs apart
- * @return 0; -EEXIST if a link of that name exists; -EOPNOTSUPP if the kernel cannot filter VLANs
- */
-int cni_bridge_create(struct cni_nl *nl, const char *name, unsigned int mtu,
-		      bool filter_vlans) cni_must_check;
-
-/** A veth pair to be made. */
-struct cni_veth_spec {
-	const char *host_name; /**< host end, 1..15 bytes */
-	const char *ifname; /**< container end, 1..15 bytes */
-	int netns_fd; /**< where the container end is born; -1 = where the host end is */
-	int bridge; /**< index of the bridge that the host end joins; 0 = none */
-	unsigned int mtu; /**< bytes, both ends; 0 = kernel default */
-	const uint8_t *mac; /**< container end, 6 bytes; NULL = random */
-	uint32_t host_group; /**< link group of the host end */
-};
-
-/**
- * Create a veth pair in one RTM_NEWLINK: the host end named and in its bridge, the container end born in its
- * namespace with name and MAC. Both are down.
- *
- * @param nl        socket in the host's namespace
- * @param host_end  on success: as the kernel has it
- * @param cont_end  on success: index, name, MAC and MTU. By the host end's word, not by the name in the container, where
- *                  somebody may have exchanged it
- * @return 0; -EEXIST if either name is taken; negative errno, also if the pair was made and the answer was lost
- * @see linux/veth.h VETH_INFO_PEER
- */
-int cni_veth_create(struct cni_nl *nl, const struct cni_veth_spec *spec, struct cni_link *host_end,
-		    struct cni_link *cont_end) cni_must_check;
 
 /**
  * Wait until a link's operational state is UP. Asks once; if it is not up yet, listens for the

@@ -16,7 +16,7 @@
 
 #include "ends.h"
 #include "names.h"
-#include "nl_link.h"
+#include "nl_create.h"
 #include "plugin.h"
 #include "undo.h"
 

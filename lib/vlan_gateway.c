@@ -7,6 +7,7 @@
  */
 #include "vlan_gateway.h"
 #include "nl_brport.h"
+#include "nl_create.h"
 #include "names.h"
 #include "sysctl.h"
 

@@ -283,6 +283,9 @@ static int bridge_add_addresses(const struct cni_args *args, struct cni_ends *e,
 		return r;
 	r = cni_iface_add_addresses(&e->sbox, &port->cont_end, RESULT_CONTAINER, &c->mode, res,
 				    err);
+	if (r == 0)
+		r = cni_iface_settle(&e->sbox, &port->cont_end, RESULT_CONTAINER, &c->mode, res,
+				     err);
 	if (r < 0)
 		return r;
 	r = c->is_gw ? bridge_ensure_gateway(c, gw, res, err) : 0;
@@ -301,15 +304,6 @@ static void bridge_announce(struct cni_ends *e, const struct cni_gateway *gw,
 	cni_iface_announce(&e->sbox, &port->cont_end);
 }
 
-/* Results before 0.3.0 are nothing but addresses, so a port without any can't be reported. */
-static int bridge_check_reportable(const struct cni_args *args, bool layer3, struct cni_error *err)
-{
-	struct cni_result empty = { 0 };
-	cni_auto(json) json_t *obj = NULL;
-
-	return layer3 ? 0 : cni_result_to_json(&empty, args->version, &obj, err);
-}
-
 static int bridge_add(const struct cni_args *args, struct cni_result *res, struct cni_error *err)
 {
 	cni_auto(ends) struct cni_ends e = CNI_ENDS_INIT;
@@ -324,7 +318,7 @@ static int bridge_add(const struct cni_args *args, struct cni_result *res, struc
 	r = bridge_read(args, &c, err);
 	if (r < 0)
 		return r;
-	r = bridge_check_reportable(args, layer3, err);
+	r = layer3 ? 0 : cni_conf_check_layer2(args, err);
 	if (r < 0)
 		return r;
 	r = cni_ends_open(args, &e, err);

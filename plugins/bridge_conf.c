@@ -115,7 +115,7 @@ int bridge_read(const struct cni_args *args, struct bridge_conf *ret, struct cni
 	r = bridge_check_values(args, ret, err);
 	if (r < 0)
 		return r;
-	r = cni_conf_mac(args, ret->mac, err);
+	r = cni_conf_mac(args, "", "failed to make veth pair", ret->mac, err);
 	if (r < 0)
 		return r;
 	ret->has_mac = r > 0;

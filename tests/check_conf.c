@@ -218,9 +218,28 @@ START_TEST(the_runtimes_mac_goes_before_all_others)
 	int r;
 
 	args.cni_args = macs[_i].cni_args;
-	r = cni_conf_mac(&args, mac, &err);
+	r = cni_conf_mac(&args, "", "make", mac, &err);
 	ck_assert_msg(r == (*macs[_i].want != '\0'), "%s", err.msg);
 	ck_assert_str_eq(r ? cni_mac_format(mac, text) : "", macs[_i].want);
+	json_decref(args.conf);
+}
+END_TEST
+
+START_TEST(a_plugins_own_mac_is_the_last_to_be_asked)
+{
+	struct cni_args args = request("{}", CNI_V1_0_0);
+	struct cni_error err = { 0 };
+	uint8_t mac[CNI_MAC_LEN];
+
+	ck_assert_int_eq(cni_conf_mac(&args, "02:00:00:00:00:03", "make", mac, &err), 1);
+	ck_assert_uint_eq(mac[5], 3);
+	args.cni_args = "MAC=02:00:00:00:00:01";
+	ck_assert_int_eq(cni_conf_mac(&args, "02:00:00:00:00:03", "make", mac, &err), 1);
+	ck_assert_uint_eq(mac[5], 1);
+	ck_assert_int_eq(cni_conf_mac(&args, "03:00:00:00:00:03", "make", mac, &err), 1);
+	args.cni_args = "";
+	ck_assert_int_eq(cni_conf_mac(&args, "03:00:00:00:00:03", "make", mac, &err), -EINVAL);
+	ck_assert_str_eq(err.msg, "make: address 03:00:00:00:00:03 is a multicast MAC");
 	json_decref(args.conf);
 }
 END_TEST
@@ -234,33 +253,33 @@ START_TEST(a_mac_that_cannot_be_read_is_an_error)
 
 	/* CNI_ARGS are checked though another MAC wins. */
 	args.cni_args = "MAC=1;FOO=2";
-	ck_assert_int_lt(cni_conf_mac(&args, mac, &err), 0);
+	ck_assert_int_lt(cni_conf_mac(&args, "", "make", mac, &err), 0);
 	ck_assert_str_eq(err.msg, "ARGS: unknown args [\"FOO=2\"]");
 	json_decref(args.conf);
 	args = request("{\"args\":{\"cni\":{\"mac\":5}}}", CNI_V1_0_0);
 	args.cni_args = "";
 	err = (struct cni_error){ 0 };
-	ck_assert_int_eq(cni_conf_mac(&args, mac, &err), -EINVAL);
+	ck_assert_int_eq(cni_conf_mac(&args, "", "make", mac, &err), -EINVAL);
 	ck_assert_uint_eq(err.code, CNI_E_CONFIG);
 	json_decref(args.conf);
 	/* What holds the MAC is no object. */
 	args = request("{\"args\":{\"cni\":\"mac\"}}", CNI_V1_0_0);
 	args.cni_args = "";
 	err = (struct cni_error){ 0 };
-	ck_assert_int_eq(cni_conf_mac(&args, mac, &err), -EINVAL);
+	ck_assert_int_eq(cni_conf_mac(&args, "", "make", mac, &err), -EINVAL);
 	ck_assert_str_eq(err.msg, "args.cni: expected an object");
 	json_decref(args.conf);
 	/* One that begins like a MAC and goes on for long, no MAC at all, and a multicast one. */
 	args = request("{}", CNI_V1_0_0);
 	memset(text + strlen(text), 'a', 500);
 	args.cni_args = text;
-	ck_assert_int_eq(cni_conf_mac(&args, mac, NULL), -EINVAL);
+	ck_assert_int_eq(cni_conf_mac(&args, "", "make", mac, NULL), -EINVAL);
 	args.cni_args = "MAC=zz";
 	err = (struct cni_error){ 0 };
-	ck_assert_int_eq(cni_conf_mac(&args, mac, &err), -EINVAL);
-	ck_assert_str_eq(err.msg, "failed to make veth pair: address zz: invalid MAC address");
+	ck_assert_int_eq(cni_conf_mac(&args, "", "make", mac, &err), -EINVAL);
+	ck_assert_str_eq(err.msg, "make: address zz: invalid MAC address");
 	args.cni_args = "MAC=01:00:5e:00:00:01";
-	ck_assert_int_eq(cni_conf_mac(&args, mac, NULL), -EINVAL);
+	ck_assert_int_eq(cni_conf_mac(&args, "", "make", mac, NULL), -EINVAL);
 	json_decref(args.conf);
 }
 END_TEST
@@ -538,6 +557,7 @@ int main(void)
 	tcase_add_loop_test(tc, cni_args_are_split_and_checked, 0, CNI_ARRAY_SIZE(env_args));
 	tcase_add_test(tc, refused_cni_args_are_invalid);
 	tcase_add_loop_test(tc, the_runtimes_mac_goes_before_all_others, 0, CNI_ARRAY_SIZE(macs));
+	tcase_add_test(tc, a_plugins_own_mac_is_the_last_to_be_asked);
 	tcase_add_test(tc, a_mac_that_cannot_be_read_is_an_error);
 	tcase_add_test(tc, a_missing_prev_result_is_told);
 	tcase_add_test(tc, a_chained_plugin_says_in_its_own_words_what_it_misses);

@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!json_is_object(conf))
 		return 0;
 	check_trunk(json_object_get(conf, "vlanTrunk"));
-	if (cni_conf_mac(&args, mac, NULL) > 0)
+	if (cni_conf_mac(&args, "", "make", mac, NULL) > 0)
 		assert(!(mac[0] & 1));
 	if (cni_conf_knows_valid(&args, NULL) > 0)
 		while (cni_conf_next_valid(&args, &at, &valid))
