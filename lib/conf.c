@@ -117,6 +117,13 @@ int cni_conf_apply_dns(const struct cni_args *args, struct cni_result *res, stru
 	return cni_result_set_dns(res, dns, err);
 }
 
+int cni_conf_only_dns(const struct cni_args *args, struct cni_result *res, struct cni_error *err)
+{
+	json_decref(res->dns);
+	res->dns = NULL;
+	return cni_result_set_dns(res, object_at(args, "dns", NULL), err);
+}
+
 int cni_conf_mac(const struct cni_args *args, const char *own, const char *making,
 		 uint8_t ret[static CNI_MAC_LEN], struct cni_error *err)
 {

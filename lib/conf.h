@@ -46,6 +46,10 @@ int cni_conf_chained(const struct cni_args *args, const char *missing, struct cn
 int cni_conf_apply_dns(const struct cni_args *args, struct cni_result *res,
 		       struct cni_error *err) cni_must_check;
 
+/** Let the configuration's "dns" be all the DNS settings of the result, whatever was there. @return as cni_conf_apply_dns */
+int cni_conf_only_dns(const struct cni_args *args, struct cni_result *res,
+		      struct cni_error *err) cni_must_check;
+
 /**
  * The MAC asked for the container's interface: runtimeConfig.mac, else args.cni.mac, else CNI_ARGS
  * MAC, else the plugin's own key. Reads CNI_ARGS and so reports what is wrong there, also when the MAC is found

@@ -19,15 +19,16 @@
 #define UP_TIMEOUT_MS 2550
 
 /*
- * One visit to the namespace for all parameters. ndisc_notify, and arp_notify (cni_iface_open), are what makes
- * cni_iface_announce work; accept_dad=0 does for link-local addresses what IFA_F_NODAD does for ours.
+ * One visit to the namespace for all parameters. ndisc_notify, and arp_notify (of cni_iface_open, or for a link that is set
+ * up by itself), are what makes the kernel announce addresses; accept_dad=0 does for link-local addresses what
+ * IFA_F_NODAD does for ours.
  */
 static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool v6,
 			  const struct cni_iface_mode *mode, struct cni_error *err)
 {
 	struct cni_sysctl set[9];
 	size_t needed, n = 0;
-	int r;
+	int r = 0;
 
 	if (v6) {
 		cni_sysctl_init(&set[n++], "0", true, "ipv6/conf/lo/disable_ipv6");
@@ -39,14 +40,17 @@ static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool
 	/* The rest are refinements; without IPv6 there is nothing to refine. */
 	if (v6 && !mode->alone)
 		cni_sysctl_init(&set[n++], "1", false, "ipv6/conf/%s/ndisc_notify", link->name);
-	if (!mode->accept_ra) {
+	if (mode->as_found)
+		cni_sysctl_init(&set[n++], "1", false, "ipv4/conf/%s/arp_notify", link->name);
+	if (!mode->accept_ra && !mode->as_found) {
 		cni_sysctl_init(&set[n++], "0", false, "ipv6/conf/%s/accept_ra", link->name);
 		cni_sysctl_init(&set[n++], "0", false, "ipv6/conf/%s/autoconf", link->name);
 	}
-	if (mode->detect_duplicates)
+	if (mode->detect_duplicates && !mode->as_found)
 		cni_sysctl_init(&set[n++], "1", false, "ipv6/conf/%s/enhanced_dad", link->name);
-	cni_sysctl_init(&set[n++], mode->detect_duplicates ? "1" : "0", false,
-			"ipv6/conf/%s/accept_dad", link->name);
+	if (!mode->as_found)
+		cni_sysctl_init(&set[n++], mode->detect_duplicates ? "1" : "0", false,
+				"ipv6/conf/%s/accept_dad", link->name);
 	r = cni_sysctl_write(sbox->netns_fd, set, n, err);
 	for (size_t i = 0; i < needed && r == 0; i++) {
 		if (set[i].result == 0)
@@ -117,7 +121,7 @@ static bool has_carrier(struct cni_nl *sbox, const struct cni_link *link)
 {
 	struct cni_link now;
 
-	return cni_link_get_index(sbox, link->index, &now) < 0 || now.operstate == IF_OPER_UP;
+	return cni_link_get_index(sbox, link->index, &now) < 0 || now.flags & IFF_LOWER_UP;
 }
 
 int cni_iface_settle(struct cni_nl *sbox, const struct cni_link *link, int place,
@@ -128,7 +132,8 @@ int cni_iface_settle(struct cni_nl *sbox, const struct cni_link *link, int place
 	long deadline = cni_nl_deadline(DAD_TIMEOUT_MS);
 	int r;
 
-	if (!mode->detect_duplicates || !cni_result_has_family(res, AF_INET6))
+	if (!mode->detect_duplicates || !cni_result_has_family(res, AF_INET6) ||
+	    !has_carrier(sbox, link))
 		return 0;
 	r = cni_nl_listen(&events, sbox->netns_fd, RTNLGRP_IPV6_IFADDR, err);
 	for (size_t i = 0; i < res->n_ips && r == 0; i++) {
@@ -169,8 +174,12 @@ int cni_iface_wait(struct cni_nl *sbox, const struct cni_link *link, int place,
 
 	if (!cni_result_has_family(res, AF_INET6))
 		return 0;
-	r = cni_link_wait_up(sbox, link->name, UP_TIMEOUT_MS, &now, err);
-	if (r < 0 && r != -ETIMEDOUT) /* without carrier nobody asks */
+	r = cni_link_get_index(sbox, link->index, &now);
+	if (r == 0 && !(now.flags & IFF_LOWER_UP))
+		return 0; /* without carrier nobody asks */
+	if (r == 0 && now.operstate != IF_OPER_UP)
+		r = cni_link_wait_up(sbox, link->name, UP_TIMEOUT_MS, &now, err);
+	if (r < 0 && r != -ETIMEDOUT)
 		return cni_nl_fail(sbox, err, r, "failed to lookup \"%s\"", link->name);
 	r = 0;
 	for (size_t i = 0; r == 0 && i < res->n_ips; i++) {

@@ -11,6 +11,7 @@
 struct cni_iface_mode {
 	bool detect_duplicates; /**< ask the link's other nodes, and wait for their answer */
 	bool accept_ra; /**< leave router advertisements as the namespace has them */
+	bool as_found; /**< leave both as the namespace has them, and announce the addresses when it is set up */
 	bool alone; /**< nobody is on the link but the host: no announcements, and no routes to subnets */
 };
 

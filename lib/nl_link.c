@@ -38,6 +38,14 @@ static void read_vlan(struct nlattr *data, struct cni_link *link)
 		link->vlan = nla_get_u16(id);
 }
 
+static void read_macvlan(struct nlattr *data, struct cni_link *link)
+{
+	struct nlattr *mode = nla_find(nla_data(data), nla_len(data), IFLA_MACVLAN_MODE);
+
+	if (mode)
+		link->mode = nla_get_u32(mode);
+}
+
 static void read_port(struct nlattr *data, struct cni_link *link)
 {
 	struct nlattr *tb[IFLA_BRPORT_MAX + 1];
@@ -62,6 +70,8 @@ static void read_info(struct nlattr *info, struct cni_link *link)
 		read_bridge(tb[IFLA_INFO_DATA], link);
 	if (tb[IFLA_INFO_DATA] && strcmp(link->kind, "vlan") == 0)
 		read_vlan(tb[IFLA_INFO_DATA], link);
+	if (tb[IFLA_INFO_DATA] && strcmp(link->kind, "macvlan") == 0)
+		read_macvlan(tb[IFLA_INFO_DATA], link);
 	if (tb[IFLA_INFO_SLAVE_DATA] && tb[IFLA_INFO_SLAVE_KIND] &&
 	    strcmp(nla_get_string(tb[IFLA_INFO_SLAVE_KIND]), "bridge") == 0)
 		read_port(tb[IFLA_INFO_SLAVE_DATA], link);
@@ -237,6 +247,16 @@ int cni_link_del(struct cni_nl *nl, const char *name)
 int cni_link_del_index(struct cni_nl *nl, int index)
 {
 	return delete (nl, NULL, index);
+}
+
+int cni_link_rename(struct cni_nl *nl, int index, const char *name)
+{
+	struct ifinfomsg ifi = { .ifi_index = index };
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
+
+	if (nla_put_string(msg, IFLA_IFNAME, name) < 0)
+		return -ENOMEM;
+	return cni_nl_request(nl, msg, NULL, NULL);
 }
 
 int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags, unsigned int mask)

@@ -34,6 +34,7 @@ struct cni_link {
 		unsigned int default_vlan; /**< native VLAN of new ports; 0 = none */
 	} bridge; /**< of a bridge */
 	unsigned int vlan; /**< of a vlan link: its id */
+	uint32_t mode; /**< of a macvlan: its mode, MACVLAN_MODE_*, one bit */
 	bool ipv6; /**< IPv6 is to be had on it */
 	int accept_ra; /**< net.ipv6.conf.<name>.accept_ra; 0 also for a link without IPv6 */
 	struct {
@@ -86,6 +87,9 @@ int cni_link_del(struct cni_nl *nl, const char *name) cni_must_check;
 
 /** The same by index. */
 int cni_link_del_index(struct cni_nl *nl, int index) cni_must_check;
+
+/** Give a link that is down another name. @return 0; -EEXIST if it is taken; other negative errno */
+int cni_link_rename(struct cni_nl *nl, int index, const char *name) cni_must_check;
 
 /** Set and clear IFF_* flags: those in @p mask become as in @p flags. @return 0; negative errno */
 int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags,

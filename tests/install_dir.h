@@ -15,8 +15,8 @@
 #define KEPT BIN "/.ccni-backup"
 #define NO_LINKS "-e inject=linkat:error=EPERM "
 
-static const char *const names[] = { "bridge", "firewall", "host-local", "loopback", "portmap",
-				     "ptp",    "static",   "tuning",	 "ccni" };
+static const char *const names[] = { "bridge",	"firewall", "host-local", "loopback", "macvlan",
+				     "portmap", "ptp",	    "static",	  "tuning",   "ccni" };
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
 /* ---- running it ---- */
@@ -64,7 +64,7 @@ static inline void furnish(void)
 	sh("mkdir -p " BIN);
 	put_old("bridge");
 	put_old("host-local");
-	put_old("macvlan");
+	put_old("sbr");
 	put_old("dhcp");
 }
 
@@ -74,7 +74,7 @@ static inline const char *snapshot(void)
 	return sh("cd " BIN
 		  " && find . -mindepth 1 -printf '%%P %%y %%m %%U %%G %%n %%s %%T@ %%l\\n' | "
 		  "sort; find . -type f | sort | xargs -r sha256sum; "
-		  "stat -c '%%n %%i %%Z' macvlan dhcp 2>/dev/null; :");
+		  "stat -c '%%n %%i %%Z' sbr dhcp 2>/dev/null; :");
 }
 
 static inline struct stat stat_of(const char *path)

@@ -44,7 +44,8 @@ START_TEST(installs_all_plugins_as_one_file)
 				.bin = BIN, .plugin = names[i], .command = "VERSION", .id = "" });
 	}
 	ck_assert_str_eq(sh("ls -A " BIN " | xargs"),
-			 "bridge ccni firewall host-local loopback portmap ptp static tuning");
+			 "bridge ccni firewall host-local loopback macvlan portmap ptp static "
+			 "tuning");
 }
 END_TEST
 
@@ -144,14 +145,14 @@ START_TEST(what_others_install_later_is_kept_too)
 	install_ok("");
 	ck_assert_str_eq(sh("ls -A " KEPT " | xargs"),
 			 "bridge bridge.1 ccni.absent firewall.absent host-local loopback.absent "
-			 "portmap.absent ptp.absent static tuning.absent");
+			 "macvlan.absent portmap.absent ptp.absent static tuning.absent");
 	o = install("--restore");
 	ck_assert_int_eq(o.status, 0);
 	ck_assert_ptr_nonnull(strstr(o.err, KEPT " has older files"));
 	ck_assert_str_eq(sh("cd " BIN " && cat bridge static .ccni-backup/bridge.1"),
 			 "newer\nnewer\n#!/bin/sh\necho old bridge");
-	ck_assert_str_eq(sh("ls -A " BIN " " KEPT " | xargs"), BIN
-			 ": .ccni-backup bridge dhcp host-local macvlan static " KEPT ": bridge.1");
+	ck_assert_str_eq(sh("ls -A " BIN " " KEPT " | xargs"),
+			 BIN ": .ccni-backup bridge dhcp host-local sbr static " KEPT ": bridge.1");
 }
 END_TEST
 
@@ -169,7 +170,7 @@ START_TEST(restore_spares_what_others_installed_since)
 	ck_assert_ptr_nonnull(strstr(o.err, BIN "/bridge came later, and stays"));
 	ck_assert_str_eq(sh("cd " BIN " && ls -A . .ccni-backup | xargs; cat tuning bridge; "
 			    "cat .ccni-backup/bridge.1; stat -c %%u:%%a:%%Y host-local"),
-			 ".: .ccni-backup bridge dhcp host-local macvlan tuning .ccni-backup: "
+			 ".: .ccni-backup bridge dhcp host-local sbr tuning .ccni-backup: "
 			 "bridge.1\ntheirs\nnewer\n#!/bin/sh\necho old bridge\n"
 			 "1000:751:1709210096");
 }
@@ -195,7 +196,7 @@ START_TEST(an_older_build_is_ours)
 	assert_all_new();
 	install_ok("--restore");
 	ck_assert_str_eq(sh("grep -c '@(#)ccni 0.0.9' " BIN "/bridge; ls -A " BIN " | wc -l"),
-			 "1\n9");
+			 "1\n10");
 	/* Now ours are there, and nothing is kept. */
 	ck_assert_int_eq(install("--restore").status, 1);
 	ck_assert_str_eq(install("--restore").err, "ccni install: nothing is kept in " KEPT "\n");
@@ -205,7 +206,7 @@ END_TEST
 START_TEST(list_says_what_is_what)
 {
 	furnish();
-	sh("ln -s macvlan " BIN "/loopback; mkdir " BIN "/dir; printf x >\"" BIN
+	sh("ln -s sbr " BIN "/loopback; mkdir " BIN "/dir; printf x >\"" BIN
 	   "/$(printf 'a\\033[2J')\"");
 	install_ok("--backup");
 	sh("echo later >" BIN "/x && mv " BIN "/x " BIN "/portmap");
@@ -222,9 +223,10 @@ START_TEST(list_says_what_is_what)
 		"firewall NOW nothing \n"
 		"host-local NOW other \n"
 		"loopback NOW symlink \n"
-		"macvlan other - \n"
+		"macvlan NOW nothing \n"
 		"portmap other - \n"
 		"ptp NOW nothing \n"
+		"sbr other - \n"
 		"static OLD nothing \n"
 		"tuning NOW nothing \n"
 		"ccni NOW nothing ");

@@ -1,0 +1,102 @@
+/*
+ * A link in the container that is all there is of an attachment: made on another link, its master (macvlan), or on none.
+ * The host keeps nothing of it: it goes with the container's namespace.
+ *
+ * While an ADD is under way the link is in link group cni_port_id.unfinished (names.h), as a bridge's port is (port.h), and
+ * before it gets its name it has one made from the attachment's. So the next ADD knows what a killed one left. A live
+ * attachment's link is in group 0.
+ */
+#ifndef CNI_CHILD_H
+#define CNI_CHILD_H
+
+#include "ends.h"
+#include "faults.h"
+#include "iface.h"
+#include "json.h"
+#include "names.h"
+#include "nl_create.h"
+#include "undo.h"
+
+/** How such a link's interface is set up (iface.h): others are on its network, and own it. */
+extern const struct cni_iface_mode cni_child_mode;
+
+/** The link. `{0}` is "none". */
+struct cni_child {
+	struct cni_nl *sbox; /**< borrowed; socket in the container's namespace */
+	struct cni_port_id id; /**< of the attachment */
+	char temp_name[CNI_VETH_NAME_LEN]; /**< what it is called at first */
+	struct cni_link link;
+};
+
+/**
+ * Find the link that others are made on.
+ *
+ * @param nl    socket where it is
+ * @param name  or one of its other names; "" = that of the default route, IPv4 before IPv6
+ * @return 0; -ENODEV; -ENETUNREACH if there is no default route; other negative errno
+ */
+int cni_child_master(struct cni_nl *nl, const char *name, struct cni_link *ret,
+		     struct cni_error *err) cni_must_check;
+
+/**
+ * @param mtu  bytes; 0 = that of the master
+ * @return 0; -EINVAL with code CNI_E_CONFIG if it is negative, or more than the master's
+ */
+int cni_child_check_mtu(const struct cni_link *master, json_int_t mtu,
+			struct cni_error *err) cni_must_check;
+
+/**
+ * Make the link, down, in the container. What a killed ADD left of this attachment is taken away first, the addresses of
+ * its IPAM plugin too.
+ *
+ * @param args  the attachment; must outlive @p ret, as must @p e
+ * @param nl    one of @p e: where spec->lower is
+ * @param spec  name, netns_fd and group are for this to say
+ * @param undo  on success gains one step: delete the link; @p ret must outlive it
+ * @return 0; -EEXIST if the container has a link of this name; other negative errno
+ */
+int cni_child_create(const struct cni_args *args, struct cni_ends *e, struct cni_nl *nl,
+		     const struct cni_link_spec *spec, struct cni_undo *undo, struct cni_child *ret,
+		     struct cni_error *err) cni_must_check;
+
+/** Set it up as it is, without addresses. @return 0; negative errno */
+int cni_child_open(struct cni_child *child, struct cni_error *err) cni_must_check;
+
+/**
+ * Give it a result's addresses and routes, and set it up; its neighbours hear of it.
+ *
+ * @param res  of IPAM; all of its addresses become this interface's, the first of the result
+ * @return 0; -EADDRINUSE if another node has one of its IPv6 addresses; other negative errno
+ */
+int cni_child_configure(struct cni_child *child, struct cni_result *res,
+			struct cni_error *err) cni_must_check;
+
+/**
+ * The last step of ADD: list the interface in the result, with the configuration's DNS settings, which are all that there
+ * are, and make the attachment a live one.
+ * @return 0; negative errno
+ */
+int cni_child_finish(const struct cni_args *args, struct cni_child *child, struct cni_result *res,
+		     struct cni_error *err) cni_must_check;
+
+/**
+ * DEL: ask the IPAM plugin, and then, whatever it says, delete the link: dhcp needs it to give its lease back. One of another
+ * kind is not of this attachment, and stays.
+ *
+ * @param kind  as "macvlan"
+ * @return 0, also if there is nothing, or no container any more; negative errno
+ */
+int cni_child_del(const struct cni_args *args, const char *kind,
+		  struct cni_error *err) cni_must_check;
+
+/**
+ * CHECK: IPAM, and the link with its addresses and routes.
+ *
+ * @param ret  the link, if there is one of this kind
+ * @return whether there is, so that it can be looked at further
+ */
+bool cni_child_check(const struct cni_args *args, struct cni_nl *sbox, const char *kind,
+		     const struct cni_result *prev, struct cni_link *ret,
+		     struct cni_faults *f) cni_must_check;
+
+#endif
