@@ -277,9 +277,9 @@ static int remove_link(const struct cni_args *args, const char *kind, struct cni
 			*err = why;
 		return r;
 	}
-	r = cni_nl_open(&sbox, fd, err);
+	r = identify(args, &sbox, &child, err);
 	if (r == 0)
-		r = identify(args, &sbox, &child, err);
+		r = cni_nl_open(&sbox, fd, err);
 	if (r < 0)
 		return r;
 	r = remove_named(&child, kind, args->ifname, err);

@@ -45,10 +45,10 @@ struct cni_link {
 
 /**
  * Read what the kernel tells of a link, for cni_nl_request.
- * @param link  struct cni_link, set
+ * @param ctx  struct cni_link, set
  * @return 0; -EBADMSG
  */
-int cni_link_read(struct nlmsghdr *nlh, void *link);
+int cni_link_read(struct nlmsghdr *nlh, void *ctx);
 
 /**
  * @param name  of the link; one of more than 15 bytes can only be another name of it (altname)

@@ -139,8 +139,8 @@ static int macvlan_add(const struct cni_args *args, struct cni_result *res, stru
 {
 	cni_auto(ends) struct cni_ends e = CNI_ENDS_INIT;
 	bool layer3 = *cni_conf_ipam_type(args);
-	cni_auto(undo) struct cni_undo undo = { 0 };
 	struct cni_child child = { 0 };
+	cni_auto(undo) struct cni_undo undo = { 0 };
 	struct macvlan_conf c;
 	int r;
 

@@ -143,32 +143,35 @@ static inline int first_point(const struct point *points, int n, const char *tex
 	return i;
 }
 
-/* How much of a line says what is asked, and of whom: not the number of the message. */
-static inline size_t question(const char *line)
+/*
+ * Which socket is asked for a route, a link, or an address of the container; 0 if it is something else. strace knows not
+ * what a socket is that was made in another namespace.
+ */
+static inline int question(const struct point *p)
 {
-	static const char *const asked[] = { "nlmsg_type=RTM_GETROUTE", "nlmsg_type=0x1a ",
-					     "nlmsg_type=RTM_GETLINK", "nlmsg_type=0x12 " };
+	static const char *const asked[] = { "RTM_GETROUTE", "0x1a ", "RTM_GETLINK", "0x12 ",
+					     "0x16 " };
+	const char *type = strstr(p->line, "nlmsg_type=");
 
-	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
-		const char *at = strstr(line, asked[i]);
-
-		if (at)
-			return (size_t)(at - line) + strlen(asked[i]);
-	}
+	for (int i = 0; type && i < 5; i++)
+		if (strncmp(type + strlen("nlmsg_type="), asked[i], strlen(asked[i])) == 0)
+			return 3 * atoi(p->line + strcspn(p->line, "(") + 1) + i / 2;
 	return 0;
 }
 
 /* Whether the kernel was late with a carrier or an IPv6 address, and was asked for it once more. */
 static inline bool asked_again(const struct point *points, int n)
 {
-	const char *last = "";
+	int last = 0;
 
 	for (int i = 0; i < n; i++) {
+		int now = question(&points[i]);
+
 		if (strncmp(points[i].name, "send", 4) != 0)
 			continue;
-		if (question(last) && strncmp(last, points[i].line, question(last)) == 0)
+		if (now && now == last)
 			return true;
-		last = points[i].line;
+		last = now;
 	}
 	return false;
 }
