@@ -262,21 +262,13 @@ static int remove_named(const struct cni_child *child, const char *kind, const c
 static int remove_link(const struct cni_args *args, const char *kind, struct cni_error *err)
 {
 	cni_auto(nl) struct cni_nl sbox = CNI_NL_INIT;
-	struct cni_error why = { 0 };
 	cni_auto(fd) int fd = -1;
 	struct cni_child child;
 	int r, temp;
 
-	if (!*args->netns)
-		return 0;
-	r = cni_netns_open(args->netns, &fd, &why);
-	if (cni_netns_is_gone(r))
-		return 0; /* it took the link along */
-	if (r < 0) {
-		if (!err->set) /* the first cause wins */
-			*err = why;
+	r = cni_netns_open_left(args->netns, &fd, err);
+	if (r <= 0)
 		return r;
-	}
 	r = identify(args, &sbox, &child, err);
 	if (r == 0)
 		r = cni_nl_open(&sbox, fd, err);

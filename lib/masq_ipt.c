@@ -97,12 +97,10 @@ static int list_others(const struct cni_args *args, sa_family_t family, struct c
 	struct cni_link link;
 	int r;
 
-	if (!*args->netns)
-		return 0;
-	r = cni_netns_open(args->netns, &netns, &why);
-	if (cni_netns_is_gone(r))
-		return 0;
+	r = cni_netns_open_left(args->netns, &netns, &why);
 	if (r == 0)
+		return 0;
+	if (r > 0)
 		r = cni_nl_open(&sbox, netns, &why);
 	if (r == 0)
 		r = cni_link_get(&sbox, args->ifname, &link);

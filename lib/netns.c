@@ -44,6 +44,23 @@ bool cni_netns_is_gone(int r)
 	return r == -ENOENT || r == -ENOTDIR || r == -EINVAL;
 }
 
+int cni_netns_open_left(const char *path, int *ret, struct cni_error *err)
+{
+	struct cni_error why = { 0 };
+	int r;
+
+	if (!*path)
+		return 0;
+	r = cni_netns_open(path, ret, &why);
+	if (r == 0)
+		return 1;
+	if (cni_netns_is_gone(r))
+		return 0;
+	if (err && !err->set)
+		*err = why;
+	return r;
+}
+
 bool cni_netns_same(const char *a, const char *b)
 {
 	struct stat x, y;

@@ -20,6 +20,16 @@
  */
 int cni_netns_open(const char *path, int *ret, struct cni_error *err) cni_must_check;
 
+/**
+ * Open the namespace of what is to be removed.
+ *
+ * @param path  CNI_NETNS; "" = the runtime knows none any more
+ * @param ret   set if the result is 1; close it
+ * @return 1 if it is there; 0 if it is gone, with all that was in it; negative errno, with @p err unless that tells an
+ *         earlier cause
+ */
+int cni_netns_open_left(const char *path, int *ret, struct cni_error *err) cni_must_check;
+
 /** @return whether @p path leads to the very namespace this process is in; false if it leads nowhere */
 bool cni_netns_is_own(const char *path);
 

@@ -314,7 +314,6 @@ static int remove_inside(struct cni_nl *host, const struct cni_port_id *id, int 
 int cni_port_remove(const struct cni_args *args, struct cni_error *err)
 {
 	cni_auto(nl) struct cni_nl host = CNI_NL_INIT;
-	struct cni_error why = { 0 };
 	cni_auto(fd) int fd = -1;
 	struct cni_port_id id;
 	int r;
@@ -325,17 +324,10 @@ int cni_port_remove(const struct cni_args *args, struct cni_error *err)
 	if (r < 0)
 		return r;
 	r = delete_pairs(&host, &id, false, err);
-	if (r != 0 || !*args->netns)
+	if (r != 0)
 		return r < 0 ? r : 0;
-	r = cni_netns_open(args->netns, &fd, &why);
-	if (cni_netns_is_gone(r))
-		return 0; /* it took the interface along */
-	if (r < 0) {
-		if (!err->set) /* the first cause wins */
-			*err = why;
-		return r;
-	}
-	return remove_inside(&host, &id, fd, err);
+	r = cni_netns_open_left(args->netns, &fd, err);
+	return r > 0 ? remove_inside(&host, &id, fd, err) : r;
 }
 
 /* ---- GC ---- */

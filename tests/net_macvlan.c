@@ -55,17 +55,9 @@ static void setup(void)
 	}
 }
 
-static struct call on(int n, const char *command, const char *config)
-{
-	return (struct call){ .command = command,
-			      .id = fmt("ctr%d", n),
-			      .netns = fmt("/run/netns/c%d", n),
-			      .config = config };
-}
-
 static struct reply add(int n, const char *config)
 {
-	return call_ok(on(n, "ADD", config));
+	return call_ok(on_container(n, "ADD", config));
 }
 
 static const char *leases(void)
@@ -97,10 +89,10 @@ START_TEST(containers_reach_the_network_and_each_other_at_once)
 	sh_in("lan", "ping -c1 -W1 10.1.0.10 && ping -c1 -W1 fd00:1::a");
 	sh_in("c1", "ping -c1 -W1 10.1.0.10 && ping -c1 -W1 fd00:1::a");
 	ck_assert_str_eq(sh_in("c1", "ip route | head -1"), "default via 10.1.0.1 dev eth0 ");
-	call_ok(on(1, "CHECK", with_prev(dual, r.out)));
-	call_ok(on(2, "DEL", dual));
-	call_ok(on(1, "DEL", dual));
-	call_ok(on(1, "DEL", dual));
+	call_ok(on_container(1, "CHECK", with_prev(dual, r.out)));
+	call_ok(on_container(2, "DEL", dual));
+	call_ok(on_container(1, "DEL", dual));
+	call_ok(on_container(1, "DEL", dual));
 	assert_nothing_left();
 }
 END_TEST
@@ -131,7 +123,7 @@ START_TEST(the_mode_says_who_reaches_whom)
 		strstr(sh("ip -n c1 -d link show eth0"), fmt("macvlan mode %s ", modes[_i].mode)));
 	sh_in("c1", "ping -c1 -W1 10.1.0.1");
 	ck_assert_int_eq(sh_status_in("c1", "ping -c1 -W1 10.1.0.10"), modes[_i].together);
-	call_ok(on(1, "CHECK", with_prev(config, r.out)));
+	call_ok(on_container(1, "CHECK", with_prev(config, r.out)));
 }
 END_TEST
 
@@ -141,11 +133,12 @@ START_TEST(passthru_is_for_one)
 	struct reply r = add(1, config);
 
 	ck_assert_ptr_nonnull(strstr(r.out, "\"mac\": \"02:00:00:00:00:0a\""));
-	call_ok(on(1, "CHECK", with_prev(config, r.out)));
-	call_fails(on(2, "ADD", config), 999, "failed to create macvlan: invalid argument");
+	call_ok(on_container(1, "CHECK", with_prev(config, r.out)));
+	call_fails(on_container(2, "ADD", config), 999,
+		   "failed to create macvlan: invalid argument");
 	ck_assert_str_eq(links(), "lan0 lo eth0 lo lo");
-	call_ok(on(2, "DEL", config));
-	call_ok(on(1, "DEL", config));
+	call_ok(on_container(2, "DEL", config));
+	call_ok(on_container(1, "DEL", config));
 	add(2, config);
 }
 END_TEST
@@ -157,10 +150,10 @@ START_TEST(without_ipam_the_link_is_up_and_has_no_address)
 	ck_assert_str_eq(sh_in("c1", "ip -4 addr show eth0; ip -6 addr show eth0 scope global"),
 			 "");
 	ck_assert_ptr_nonnull(strstr(sh_in("c1", "ip link show eth0"), ",UP"));
-	call_ok(on(1, "CHECK", with_prev(layer2, r.out)));
-	call_fails(on(2, "ADD", NET_V("0.2.0", ON_LAN)), 999,
+	call_ok(on_container(1, "CHECK", with_prev(layer2, r.out)));
+	call_fails(on_container(2, "ADD", NET_V("0.2.0", ON_LAN)), 999,
 		   "cannot convert: no valid IP addresses");
-	call_ok(on(1, "DEL", layer2));
+	call_ok(on_container(1, "DEL", layer2));
 	assert_nothing_left();
 }
 END_TEST
@@ -194,8 +187,8 @@ START_TEST(the_master_is_found)
 	sh("%s", masters[_i].before);
 	r = add(1, config);
 	sh_in("lan", "ping -c1 -W1 10.1.0.9");
-	call_ok(on(1, "CHECK", with_prev(config, r.out)));
-	call_ok(on(1, "DEL", config));
+	call_ok(on_container(1, "CHECK", with_prev(config, r.out)));
+	call_ok(on_container(1, "DEL", config));
 	ck_assert_int_ne(sh_status_in("c1", "ip link show eth0"), 0);
 	ck_assert_str_eq(leases(), "");
 }
@@ -213,7 +206,7 @@ static const struct {
 
 START_TEST(the_mac_is_the_one_asked_for)
 {
-	struct call c = on(1, "ADD", fmt(NET(ON_LAN "%s"), macs[_i].keys));
+	struct call c = on_container(1, "ADD", fmt(NET(ON_LAN "%s"), macs[_i].keys));
 	struct reply r;
 
 	c.args = macs[_i].args;
@@ -251,7 +244,7 @@ START_TEST(an_address_of_another_node_is_refused)
 
 	detect();
 	sh_in("lan", "ip addr add fd00:1::9/64 dev eth0 nodad");
-	call_fails(on(1, "ADD", config), 999, "has address fd00:1::9 in DADFAILED state");
+	call_fails(on_container(1, "ADD", config), 999, "has address fd00:1::9 in DADFAILED state");
 	assert_nothing_left();
 	/* The next one is free. */
 	add(1, config);
@@ -268,8 +261,8 @@ START_TEST(without_carrier_nothing_is_waited_for)
 
 	detect();
 	sh_in("lan", "ip link set eth0 down");
-	n = trace_points(on(1, "ADD", NET(ON_LAN LOCAL(V4 "," V6))), "-e trace=poll,ppoll,sendmsg",
-			 points);
+	n = trace_points(on_container(1, "ADD", NET(ON_LAN LOCAL(V4 "," V6))),
+			 "-e trace=poll,ppoll,sendmsg", points);
 	ck_assert_int_lt(first_point(points, n, "sendmsg"), n);
 	ck_assert_int_eq(first_point(points, n, "poll"), n);
 	/* It comes, and so does the address. */
@@ -324,7 +317,8 @@ START_TEST(an_add_that_fails_leaves_nothing_and_says_why)
 	if (failures[_i].before)
 		sh("%s", failures[_i].before);
 	before = links();
-	r = call_fails(on(1, "ADD", failures[_i].config), failures[_i].code, failures[_i].msg);
+	r = call_fails(on_container(1, "ADD", failures[_i].config), failures[_i].code,
+		       failures[_i].msg);
 	ck_assert_msg(strstr(r.details, failures[_i].details) != NULL, "%s", r.out);
 	ck_assert_str_eq(links(), before);
 	ck_assert_str_eq(leases(), "");
@@ -343,8 +337,8 @@ static const char *const losses[] = {
 START_TEST(del_needs_nothing_that_is_left)
 {
 	/* Nothing of it is valid but what names the IPAM plugin. */
-	struct call c =
-		on(1, "DEL", NET(",\"master\":\"gone\",\"mode\":\"no\",\"mtu\":-5" LOCAL(V4)));
+	struct call c = on_container(
+		1, "DEL", NET(",\"master\":\"gone\",\"mode\":\"no\",\"mtu\":-5" LOCAL(V4)));
 
 	add(1, dual);
 	sh("%s", losses[_i]);
@@ -362,7 +356,7 @@ START_TEST(del_leaves_a_link_of_another_kind)
 	struct reply r;
 
 	sh_in("c1", "ip link add eth0 type bridge");
-	r = call_ok(on(1, "DEL", dual));
+	r = call_ok(on_container(1, "DEL", dual));
 	ck_assert_ptr_nonnull(strstr(r.err, "\"eth0\" stays: it is no macvlan"));
 	sh_in("c1", "ip link show eth0");
 }
@@ -371,7 +365,8 @@ END_TEST
 START_TEST(del_removes_the_link_although_ipam_fails)
 {
 	add(1, layer2);
-	call_fails(on(1, "DEL", NET(ON_LAN ",\"ipam\":{\"type\":\"absent\"}")), 999, "absent");
+	call_fails(on_container(1, "DEL", NET(ON_LAN ",\"ipam\":{\"type\":\"absent\"}")), 999,
+		   "absent");
 	ck_assert_str_eq(links(), "lan0 lo lo lo");
 }
 END_TEST
@@ -379,7 +374,7 @@ END_TEST
 /* dhcp gives its lease back by the link. */
 START_TEST(ipam_is_asked_while_the_link_is_there)
 {
-	struct call c = on(1, "ADD", NET(ON_LAN ",\"ipam\":{\"type\":\"witness\"}"));
+	struct call c = on_container(1, "ADD", NET(ON_LAN ",\"ipam\":{\"type\":\"witness\"}"));
 
 	sh("mkdir /run/w && cat >/run/w/witness <<'END' && chmod 755 /run/w/witness\n"
 	   "#!/bin/sh\ncat >/dev/null\n"
@@ -460,7 +455,7 @@ static const struct {
 
 START_TEST(check_finds_what_is_broken)
 {
-	struct call c = on(1, "CHECK", with_prev(one_each, add(1, one_each).out));
+	struct call c = on_container(1, "CHECK", with_prev(one_each, add(1, one_each).out));
 
 	call_ok(c);
 	sh("%s", damages[_i].damage);
@@ -478,7 +473,7 @@ static const char *const killed[] = {
 
 static int points_of(const char *command, const char *config, struct point points[MAX_POINTS])
 {
-	int n = changing_points(by_plain(on(1, command, config)), CALLS, points);
+	int n = changing_points(by_plain(on_container(1, command, config)), CALLS, points);
 
 	ck_assert_int_gt(n, 4);
 	return n;
@@ -490,18 +485,18 @@ static void kill_each_add(const char *config, bool add_again)
 	int n;
 
 	add(1, config); /* makes the directories */
-	call_ok(on(1, "DEL", config));
+	call_ok(on_container(1, "DEL", config));
 	n = points_of("ADD", config, points);
-	call_ok(on(1, "DEL", config));
+	call_ok(on_container(1, "DEL", config));
 	/* The last one writes the result: all is done then, only nobody knows. */
 	for (int i = 0; i < n - 1; i++) {
-		kill_at(by_plain(on(1, "ADD", config)), &points[i]);
+		kill_at(by_plain(on_container(1, "ADD", config)), &points[i]);
 		if (add_again) {
 			add(1, config);
 			sh_in("lan", "ping -c1 -W1 10.1.0.9");
 			ck_assert_str_eq(links(), "lan0 lo eth0 lo lo");
 		}
-		call_ok(on(1, "DEL", config));
+		call_ok(on_container(1, "DEL", config));
 		assert_nothing_left();
 	}
 }
@@ -527,8 +522,8 @@ START_TEST(after_a_killed_del_another_one_leaves_nothing)
 	n = points_of("DEL", one_each, points);
 	for (int i = 0; i < n; i++) {
 		add(1, one_each);
-		kill_at(by_plain(on(1, "DEL", one_each)), &points[i]);
-		call_ok(on(1, "DEL", one_each));
+		kill_at(by_plain(on_container(1, "DEL", one_each)), &points[i]);
+		call_ok(on_container(1, "DEL", one_each));
 		assert_nothing_left();
 	}
 }

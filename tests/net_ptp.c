@@ -34,17 +34,9 @@ static void setup(void)
 	container_add("c2");
 }
 
-static struct call on(int n, const char *command, const char *config)
-{
-	return (struct call){ .command = command,
-			      .id = fmt("ctr%d", n),
-			      .netns = fmt("/run/netns/c%d", n),
-			      .config = config };
-}
-
 static struct reply add(int n, const char *config)
 {
-	return call_ok(on(n, "ADD", config));
+	return call_ok(on_container(n, "ADD", config));
 }
 
 static const char *veths(void)
@@ -77,10 +69,10 @@ START_TEST(containers_reach_each_other_and_the_host_by_the_host)
 	sh_in("c2", "ping -c1 -W1 fd00:1::1 && ping -c1 -W1 10.1.0.1");
 	sh_in("c1", "ping -c1 -W1 fd00:1::3 && ping -c1 -W1 10.1.0.3");
 	ck_assert_str_eq(sh_in("c1", "ip neigh show 10.1.0.3; ip neigh show fd00:1::3"), "");
-	call_ok(on(1, "CHECK", with_prev(dual, r.out)));
-	call_ok(on(2, "DEL", dual));
-	call_ok(on(1, "DEL", dual));
-	call_ok(on(1, "DEL", dual));
+	call_ok(on_container(1, "CHECK", with_prev(dual, r.out)));
+	call_ok(on_container(2, "DEL", dual));
+	call_ok(on_container(1, "DEL", dual));
+	call_ok(on_container(1, "DEL", dual));
 	assert_nothing_left();
 }
 END_TEST
@@ -130,8 +122,8 @@ START_TEST(gateways_may_be_anywhere)
 
 	ck_assert_str_eq(sh_in("c1", "ip route | xargs"), gateways[_i].routes);
 	sh("ping -c1 -W1 10.1.0.2");
-	call_ok(on(1, "CHECK", with_prev(gateways[_i].config, r.out)));
-	call_ok(on(1, "DEL", gateways[_i].config));
+	call_ok(on_container(1, "CHECK", with_prev(gateways[_i].config, r.out)));
+	call_ok(on_container(1, "DEL", gateways[_i].config));
 	assert_nothing_left();
 }
 END_TEST
@@ -178,13 +170,14 @@ START_TEST(an_add_that_fails_leaves_nothing_and_says_why)
 
 	no_link_local();
 	add(2, NET(STATIC("10.3.0.2/24", GW("10.3.0.1")))); /* what all containers share is there */
-	call_ok(on(2, "DEL", dual));
+	call_ok(on_container(2, "DEL", dual));
 	sh("echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
 	if (failures[_i].before)
 		sh("%s", failures[_i].before);
 	before = sh("ip -o link | cut -d: -f2 | sort; ip route; ip -6 route; ip -n c1 -o link; "
 		    "ip -n c1 route");
-	r = call_fails(on(1, "ADD", failures[_i].config), failures[_i].code, failures[_i].msg);
+	r = call_fails(on_container(1, "ADD", failures[_i].config), failures[_i].code,
+		       failures[_i].msg);
 	ck_assert_msg(strstr(r.details, failures[_i].details) != NULL, "%s", r.out);
 	assert_same(before, sh("ip -o link | cut -d: -f2 | sort; ip route; ip -6 route; "
 			       "ip -n c1 -o link; ip -n c1 route"));
@@ -216,7 +209,7 @@ START_TEST(del_needs_nothing_that_is_left)
 	add(1, masq);
 	ck_assert_str_eq(masqueraded("ctr1"), "2");
 	losses[_i]();
-	c = on(1, "DEL", dual); /* which does not speak of masquerading */
+	c = on_container(1, "DEL", dual); /* which does not speak of masquerading */
 	if (_i == 0)
 		c.netns = "";
 	call_ok(c);
@@ -280,7 +273,7 @@ START_TEST(check_finds_what_is_broken)
 {
 	static const char config[] =
 		NET("\"mtu\":1400,\"ipMasq\":true,\"ipMasqBackend\":\"nftables\"," ONE_EACH);
-	struct call c = on(1, "CHECK", with_prev(config, add(1, config).out));
+	struct call c = on_container(1, "CHECK", with_prev(config, add(1, config).out));
 
 	call_ok(c);
 	sh("V=$(ip -o link show type veth | sed 's/.*: \\(veth[^@]*\\)@.*/\\1/'); %s",
@@ -293,7 +286,7 @@ END_TEST
 
 static int points_of(const char *command, struct point points[MAX_POINTS])
 {
-	int n = changing_points(by_plain(on(1, command, masq)), CALLS, points);
+	int n = changing_points(by_plain(on_container(1, command, masq)), CALLS, points);
 
 	ck_assert_int_gt(n, 5);
 	return n;
@@ -305,18 +298,18 @@ START_TEST(after_a_killed_add_add_works_and_del_leaves_nothing)
 	int n;
 
 	add(1, masq); /* makes the directories, table and chains that stay */
-	call_ok(on(1, "DEL", masq));
+	call_ok(on_container(1, "DEL", masq));
 	n = points_of("ADD", points);
-	call_ok(on(1, "DEL", masq));
+	call_ok(on_container(1, "DEL", masq));
 	/* The last one writes the result: all is done then, only nobody knows. */
 	for (int i = 0; i < n - 1; i++) {
-		kill_at(by_plain(on(1, "ADD", masq)), &points[i]);
+		kill_at(by_plain(on_container(1, "ADD", masq)), &points[i]);
 		if (_i == 0) {
 			add(1, masq);
 			sh("ping -c1 -W1 10.1.0.9");
 			ck_assert_str_eq(masqueraded("ctr1"), "2");
 		}
-		call_ok(on(1, "DEL", masq));
+		call_ok(on_container(1, "DEL", masq));
 		assert_nothing_left();
 	}
 }
@@ -331,8 +324,8 @@ START_TEST(after_a_killed_del_another_one_leaves_nothing)
 	n = points_of("DEL", points);
 	for (int i = 0; i < n; i++) {
 		add(1, masq);
-		kill_at(by_plain(on(1, "DEL", masq)), &points[i]);
-		call_ok(on(1, "DEL", masq));
+		kill_at(by_plain(on_container(1, "DEL", masq)), &points[i]);
+		call_ok(on_container(1, "DEL", masq));
 		assert_nothing_left();
 	}
 }

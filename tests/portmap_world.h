@@ -107,14 +107,6 @@ static inline const char *port_range(int first, int n)
 	return ret;
 }
 
-static inline struct call on_container(int n, const char *command, const char *config)
-{
-	return (struct call){ .command = command,
-			      .id = fmt("ctr%d", n),
-			      .netns = fmt("/run/netns/c%d", n),
-			      .config = config };
-}
-
 /** @return the same with a result for container number n, which need not be there */
 static inline const char *portmap_alone(int n, const char *keys, const char *ports)
 {

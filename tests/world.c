@@ -385,6 +385,14 @@ struct reply call_wait(struct running *r)
 	return reply;
 }
 
+struct call on_container(int n, const char *command, const char *config)
+{
+	return (struct call){ .command = command,
+			      .id = fmt("ctr%d", n),
+			      .netns = fmt("/run/netns/c%d", n),
+			      .config = config };
+}
+
 struct reply call(struct call c)
 {
 	return call_wait(call_start(c));

@@ -59,6 +59,9 @@ struct call {
 		wrapper; /**< put before the command, as "strace -o f"; NULL = $CNI_TEST_WRAPPER or none */
 };
 
+/** @return a call for container number n: CNI_CONTAINERID "ctr<n>", made by container_add("c<n>") */
+struct call on_container(int n, const char *command, const char *config);
+
 /** What came of it. */
 struct reply {
 	int status; /**< exit status; 128 + signal if killed */
