@@ -3,6 +3,9 @@
  */
 #include "ends.h"
 
+#include <errno.h>
+#include <string.h>
+
 int cni_ends_open(const struct cni_args *args, struct cni_ends *e, struct cni_error *err)
 {
 	int r;
@@ -14,4 +17,25 @@ int cni_ends_open(const struct cni_args *args, struct cni_ends *e, struct cni_er
 	}
 	r = cni_nl_open(&e->host, -1, err);
 	return r < 0 ? r : cni_nl_open(&e->sbox, e->netns, err);
+}
+
+int cni_ends_peer(struct cni_ends *e, const struct cni_link *cont, struct cni_link *ret)
+{
+	struct cni_link end;
+	int nsid, r;
+
+	if (strcmp(cont->kind, "veth") != 0)
+		return -ENODEV;
+	/* A kernel before 5.10 leaves out an index that equals the link's own. */
+	r = cni_link_get_index(&e->host, cont->peer ? cont->peer : cont->index, &end);
+	if (r < 0)
+		return r;
+	if (strcmp(end.kind, "veth") != 0 || (end.peer ? end.peer : end.index) != cont->index)
+		return -ENODEV;
+	r = cni_nsid_get(&e->host, e->netns, &nsid);
+	if (r == 0 && end.peer_nsid != nsid)
+		r = -ENODEV;
+	if (r == 0)
+		*ret = end;
+	return r;
 }

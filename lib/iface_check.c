@@ -107,16 +107,17 @@ bool cni_check_link(const struct cni_args *args, struct cni_nl *sbox, const char
 	return true;
 }
 
-int cni_check_host_end(struct cni_nl *host, const struct cni_link *link, struct cni_link *ret,
+int cni_check_host_end(struct cni_ends *e, const struct cni_link *link, struct cni_link *ret,
 		       struct cni_faults *f)
 {
-	int r = link->peer ? cni_link_get_index(host, link->peer, ret) : -ENODEV;
+	int r = cni_ends_peer(e, link, ret);
 
-	if (r < 0 && r != -ENODEV) {
-		cni_check_failed(f, host, r, "failed to lookup the host end of \"%s\"", link->name);
-		return -1;
-	}
-	return r == 0 && strcmp(ret->kind, "veth") == 0 && ret->peer == link->index;
+	if (r == 0)
+		return 1;
+	if (r == -ENODEV)
+		return 0;
+	cni_check_failed(f, &e->host, r, "failed to lookup the host end of \"%s\"", link->name);
+	return -1;
 }
 
 /* ---- addresses and routes ---- */

@@ -5,8 +5,8 @@
 #ifndef CNI_IFACE_CHECK_H
 #define CNI_IFACE_CHECK_H
 
+#include "ends.h"
 #include "faults.h"
-#include "nl_link.h"
 #include "plugin.h"
 
 /**
@@ -64,11 +64,10 @@ bool cni_check_link(const struct cni_args *args, struct cni_nl *sbox, const char
 /**
  * Look up the other end of a container's veth, in the host.
  *
- * @param host  socket in the host's namespace
  * @param link  of cni_check_link
  * @return 1 if it is there; 0 if not, which is for the caller to say; -1 if the request failed, which is added
  */
-int cni_check_host_end(struct cni_nl *host, const struct cni_link *link, struct cni_link *ret,
+int cni_check_host_end(struct cni_ends *e, const struct cni_link *link, struct cni_link *ret,
 		       struct cni_faults *f) cni_must_check;
 
 /** Check that an interface has every address of a result, and that every route is there. */

@@ -156,7 +156,7 @@ static void bridge_check_gateway(struct cni_nl *host, const struct bridge_conf *
 }
 
 /* The other end of the container's veth; `br` is NULL if there is no bridge. */
-static void bridge_check_port(const struct cni_args *args, struct cni_nl *host,
+static void bridge_check_port(const struct cni_args *args, struct cni_ends *e,
 			      const struct bridge_conf *c, const struct cni_result *prev,
 			      const struct cni_link *br, const struct cni_link *cont,
 			      struct cni_faults *f)
@@ -167,7 +167,7 @@ static void bridge_check_port(const struct cni_args *args, struct cni_nl *host,
 	struct cni_link end;
 	int r;
 
-	r = cni_check_host_end(host, cont, &end, f);
+	r = cni_check_host_end(e, cont, &end, f);
 	if (r < 0)
 		return;
 	if (r == 0) {
@@ -177,7 +177,7 @@ static void bridge_check_port(const struct cni_args *args, struct cni_nl *host,
 		return;
 	}
 	entry = cni_check_entry(prev, end.name, false);
-	bridge_check_place(host, c->bridge, br, &end, entry != NULL, f);
+	bridge_check_place(&e->host, c->bridge, br, &end, entry != NULL, f);
 	if (entry && cni_check_mac_differs(entry, &end, &fault, mac))
 		cni_faults_add(f, &fault, "Interface %s Mac doesn't match: %s not found", end.name,
 			       entry->mac);
@@ -185,7 +185,7 @@ static void bridge_check_port(const struct cni_args *args, struct cni_nl *host,
 	cni_check_mtu(&end, c->mtu, f);
 	bridge_check_flags(c, &end, f);
 	if (br && end.master == br->index)
-		bridge_check_vlans(host, c, br, &end, f);
+		bridge_check_vlans(&e->host, c, br, &end, f);
 	if (c->macspoofchk)
 		cni_spoof_check(args->containerid, args->ifname, end.name, cont->mac, f);
 }
@@ -214,7 +214,7 @@ int bridge_check(const struct cni_args *args, struct cni_error *err)
 		cni_faults_add_error(&f, "ipam", &ipam);
 	has_bridge = bridge_check_bridge(&e.host, &c, &prev, &br, &f);
 	if (cni_check_link(args, &e.sbox, "veth", &prev, &cont, &f)) {
-		bridge_check_port(args, &e.host, &c, &prev, has_bridge ? &br : NULL, &cont, &f);
+		bridge_check_port(args, &e, &c, &prev, has_bridge ? &br : NULL, &cont, &f);
 		cni_check_addresses(&e.sbox, &cont, &prev, &f);
 		if (!c.no_cont_iface)
 			cni_check_up(&cont, &f);

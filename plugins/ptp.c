@@ -187,7 +187,7 @@ static int ptp_del(const struct cni_args *args, struct cni_error *err)
 
 /* ---- CHECK: everything that is wrong is reported at once ---- */
 
-static void ptp_check_host_end(struct cni_nl *host, const struct ptp_conf *c,
+static void ptp_check_host_end(struct cni_ends *e, const struct ptp_conf *c,
 			       const struct cni_link *cont, const struct cni_result *prev,
 			       struct cni_faults *f)
 {
@@ -195,7 +195,7 @@ static void ptp_check_host_end(struct cni_nl *host, const struct ptp_conf *c,
 	char mac[CNI_MAC_STRLEN];
 	struct cni_fault fault;
 	struct cni_link end;
-	int r = cni_check_host_end(host, cont, &end, f);
+	int r = cni_check_host_end(e, cont, &end, f);
 
 	if (r == 0)
 		cni_faults_add(f, &(struct cni_fault){ "port", cont->name, NULL, NULL },
@@ -211,7 +211,7 @@ static void ptp_check_host_end(struct cni_nl *host, const struct ptp_conf *c,
 			       entry->mac);
 	cni_check_up(&end, f);
 	cni_check_mtu(&end, c->mtu, f);
-	cni_routed_check(host, &end, prev, f);
+	cni_routed_check(&e->host, &end, prev, f);
 }
 
 static int ptp_check(const struct cni_args *args, struct cni_error *err)
@@ -234,7 +234,7 @@ static int ptp_check(const struct cni_args *args, struct cni_error *err)
 	if (cni_ipam_ask(args, CNI_CHECK, &ipam) < 0)
 		cni_faults_add_error(&f, "ipam", &ipam);
 	if (cni_check_link(args, &e.sbox, "veth", &prev, &cont, &f)) {
-		ptp_check_host_end(&e.host, &c, &cont, &prev, &f);
+		ptp_check_host_end(&e, &c, &cont, &prev, &f);
 		cni_check_addresses(&e.sbox, &cont, &prev, &f);
 		cni_check_up(&cont, &f);
 	}

@@ -267,6 +267,11 @@ static const struct {
 	{ "nft flush chain inet cni_plugins_masquerade masq_checks", "masq" },
 	{ "rm /var/lib/cni/networks/net1/10.1.0.9 /var/lib/cni/networks/net1/fd00*", "host-local" },
 	{ "ip link set $V netns c2", "has no end on the host" },
+	/* Numbers of another pair are those of ours. */
+	{ "N=$(cat /sys/class/net/$V/ifindex); M=$(ip -n c1 -o link show eth0 | cut -d: -f1); "
+	  "ip link set $V netns c2 && ip netns add c3 && "
+	  "ip link add x1 index $N type veth peer name y1 index $M netns c3",
+	  "has no end on the host" },
 };
 
 START_TEST(check_finds_what_is_broken)
