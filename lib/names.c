@@ -90,18 +90,39 @@ int cni_owner(const char *net, const char *containerid, const char *ifname,
 	return 0;
 }
 
-int cni_chain_name(const char *prefix, const char *net, const char *containerid,
-		   char ret[static CNI_CHAIN_NAME_LEN])
+static int hash_both(const char *net, const char *containerid, char ret[static CNI_SHA512_HEXLEN])
 {
-	char hash[CNI_SHA512_HEXLEN];
 	cni_auto(free) char *both = NULL;
 	int n = asprintf(&both, "%s%s", net, containerid);
 
 	if (n < 0)
 		return -ENOMEM;
-	cni_sha512_hex(both, (size_t)n, hash);
-	n = snprintf(ret, CNI_CHAIN_NAME_LEN, "CNI-%s%s", prefix, hash); /* cut to its length */
-	return n < 0 ? -EINVAL : 0;
+	cni_sha512_hex(both, (size_t)n, ret);
+	return 0;
+}
+
+int cni_chain_name(const char *prefix, const char *net, const char *containerid,
+		   char ret[static CNI_CHAIN_NAME_LEN])
+{
+	char hash[CNI_SHA512_HEXLEN];
+	int r = hash_both(net, containerid, hash);
+
+	if (r < 0)
+		return r;
+	r = snprintf(ret, CNI_CHAIN_NAME_LEN, "CNI-%s%s", prefix, hash); /* cut to its length */
+	return r < 0 ? -EINVAL : 0;
+}
+
+int cni_ifb_names(const struct cni_port_id *id, char ret[static CNI_IFB_NAMES][CNI_IFB_NAME_LEN])
+{
+	char hash[CNI_SHA512_HEXLEN];
+	int r = hash_both(id->net, id->containerid, hash);
+
+	if (r < 0)
+		return r;
+	snprintf(ret[0], CNI_IFB_NAME_LEN, "bwp%.12s", hash);
+	snprintf(ret[1], CNI_IFB_NAME_LEN, "bwp%.8s", id->name[0] + strlen("veth"));
+	return 0;
 }
 
 /* Append at most what fits, without the double quotes that would end the comment in nft's text. */

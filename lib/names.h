@@ -91,6 +91,19 @@ bool cni_alias_is_of(const char *alias, const char *net);
  */
 int cni_chain_name(const char *prefix, const char *net, const char *containerid,
 		   char ret[static CNI_CHAIN_NAME_LEN]) cni_must_check;
+/** Names that an attachment's ifb may have: another one if the first is taken by somebody else. */
+#define CNI_IFB_NAMES 2
+/** Room for an ifb's name: what the kernel takes at most, and the NUL. */
+#define CNI_IFB_NAME_LEN 16
+
+/**
+ * Make the names of the link that what a container sends goes through to be limited: the first one called as the Go
+ * plugin does, which is the same for all interfaces of one container in a network; the second one of this attachment.
+ * @return 0; -ENOMEM
+ */
+int cni_ifb_names(const struct cni_port_id *id,
+		  char ret[static CNI_IFB_NAMES][CNI_IFB_NAME_LEN]) cni_must_check;
+
 /** Room for a kernel parameter's path; no parameter of the kernel's has a longer one. */
 #define CNI_SYSCTL_PATH_LEN 128
 

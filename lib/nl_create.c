@@ -32,6 +32,7 @@ int cni_link_create(struct cni_nl *nl, const struct cni_link_spec *spec)
 	    (spec->lower && nla_put_u32(msg, IFLA_LINK, (uint32_t)spec->lower) < 0) ||
 	    (spec->mtu && nla_put_u32(msg, IFLA_MTU, spec->mtu) < 0) ||
 	    (spec->mac && nla_put(msg, IFLA_ADDRESS, CNI_MAC_LEN, spec->mac) < 0) ||
+	    (spec->unqueued && nla_put_u32(msg, IFLA_TXQLEN, 0) < 0) ||
 	    (spec->group && nla_put_u32(msg, IFLA_GROUP, spec->group) < 0))
 		return -ENOMEM;
 	info = nla_nest_start(msg, IFLA_LINKINFO);

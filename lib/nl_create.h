@@ -24,6 +24,7 @@ struct cni_link_spec {
 	unsigned int mtu; /**< bytes; 0 = kernel default */
 	const uint8_t *mac; /**< 6 bytes; NULL = kernel default */
 	uint32_t group; /**< link group */
+	bool unqueued; /**< queue length 0; else kernel default */
 	const struct cni_link_option *options;
 	size_t n_options;
 };
