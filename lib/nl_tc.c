@@ -151,9 +151,10 @@ static int put_action(struct nl_msg *msg, int to)
 
 static int add_filter(struct cni_nl *nl, int ifindex, int to)
 {
-	const struct {
+	/* One key behind it: of no bits, which all packets have. */
+	const union {
 		struct tc_u32_sel sel;
-		struct tc_u32_key key;
+		uint8_t with_key[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)];
 	} all = { .sel = { .flags = TC_U32_TERMINAL, .nkeys = 1 } };
 	struct tcmsg tcm = filter_of(ifindex);
 	struct nl_msg *msg =

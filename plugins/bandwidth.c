@@ -251,7 +251,8 @@ static int bandwidth_del(const struct cni_args *args, struct cni_error *err)
 static void check_sent(struct cni_nl *host, const struct cni_link *link, const struct limit *l,
 		       struct cni_faults *f)
 {
-	struct cni_tbf want = cni_tbf_make((uint64_t)l->rate, (uint64_t)l->burst), have;
+	struct cni_tbf want = cni_tbf_make((uint64_t)l->rate, (uint64_t)l->burst);
+	struct cni_tbf have = { 0 };
 	char asked[64], found[64];
 	int r = cni_tc_get_limit(host, link->index, &have);
 
@@ -304,8 +305,8 @@ static int bandwidth_check(const struct cni_args *args, struct cni_error *err)
 	cni_auto(ends) struct cni_ends e = CNI_ENDS_INIT;
 	cni_auto(result) struct cni_result prev = { 0 };
 	struct cni_faults f = { 0 };
+	struct cni_link end = { 0 };
 	struct bandwidth_conf c;
-	struct cni_link end;
 	int r;
 
 	r = bandwidth_read(args, &c, err);
