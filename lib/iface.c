@@ -38,7 +38,7 @@ static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool
 	}
 	needed = n;
 	/* The rest are refinements; without IPv6 there is nothing to refine. */
-	if (v6 && !mode->alone)
+	if ((v6 && !mode->alone) || mode->as_found)
 		cni_sysctl_init(&set[n++], "1", false, "ipv6/conf/%s/ndisc_notify", link->name);
 	if (mode->as_found)
 		cni_sysctl_init(&set[n++], "1", false, "ipv4/conf/%s/arp_notify", link->name);
