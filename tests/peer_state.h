@@ -240,7 +240,8 @@ static const char dump_links[] =
 	"/sys/class/net; grep -H . */addr_assign_type; cd /proc/sys/net; "
 	"grep . ipv4/ip_forward ipv4/conf/*/arp_notify ipv4/conf/*/forwarding "
 	"ipv6/conf/*/accept_dad ipv6/conf/*/accept_ra ipv6/conf/*/disable_ipv6 "
-	"ipv6/conf/*/enhanced_dad ipv6/conf/*/forwarding ipv6/conf/*/keep_addr_on_down; ";
+	"ipv6/conf/*/enhanced_dad ipv6/conf/*/forwarding ipv6/conf/*/keep_addr_on_down "
+	"ipv6/conf/*/ndisc_notify; ";
 
 /*
  * Each line is whole in itself, so they can be sorted; rules must keep their order. Without the empty
@@ -253,7 +254,6 @@ static const char plain_links[] =
 	"[0-9]+//g; "
 	"/ether " ASKED_MAC "/!s/ether ([0-9a-f]{2}:){5}[0-9a-f]{2}/ether <mac>/; "
 	"s/8000\\.[0-9a-f:]+/<bridge id>/g; s/fe80::[0-9a-f:]+/<link-local>/g; "
-	"/^eth0\\/addr_assign_type/d; " /* chosen by ADD, docs/compat.md */
 	"s/addr_assign_type:[12]/mac: random/; s/addr_assign_type:3/mac: set/; "
 	"s/[a-z_]+_timer +[0-9.]+//g; "
 	"s/ state [A-Z]+//; s/<NO-CARRIER,/</; s/,LOWER_UP//; s/,M-DOWN//; s/ linkdown//; "
