@@ -17,6 +17,7 @@
 #include "vectors.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 
 /* What was done to the world between two requests, so that the second one had to fail. */
 static const struct {
@@ -193,11 +194,12 @@ static json_t *network_of(const struct vector *v, const json_t *prev)
 			 "ipam", "type", "static", "addresses", list);
 }
 
-/* The bridge's part of an attachment that a request takes for granted. */
+/* The bridge's part of an attachment that a request takes for granted, or macvlan's if that came before. */
 static struct attached *attach(const struct vector *v)
 {
 	const json_t *prev = json_object_get(v->conf, "prevResult");
-	struct attached *a = attached_find(v, "bridge");
+	struct attached *bridge = attached_find(v, "bridge");
+	struct attached *a = bridge ? bridge : attached_find(v, "macvlan");
 	const char *netns, *input, *mac = "";
 	json_t *conf, *one;
 	struct reply r;
@@ -242,6 +244,8 @@ static void add_before(const struct vector *v)
 		if (!json_object_get(conf, "prevResult"))
 			json_object_set_new(conf, "prevResult", json_loads(base->result, 0, NULL));
 	} else {
+		if (makes_a_link(v->plugin))
+			detach_all();
 		netns = place(*v->netns ? v->netns : "/run/netns/not-told");
 		leases_as_then(conf, json_object_get(conf, "prevResult"));
 		json_object_del(conf, "prevResult");
@@ -401,13 +405,25 @@ static void replay_del(const struct vector *v)
 		r = ask(v, v->plugin, "DEL", place(v->netns), today(v->input));
 		compare(v, &r);
 	}
+	if (*v->netns && makes_a_link(v->plugin))
+		ck_assert_int_ne(sh_status("nsenter --net=%s ip link show %s", place(v->netns),
+					   v->ifname),
+				 0);
 	a->gone = true;
+}
+
+/* The host's interface that a macvlan is on: a bridge, as no pair of veth may be left in the end. */
+static void make_master(const char *name)
+{
+	if (*name && if_nametoindex(name) == 0)
+		sh("ip link add %s type bridge && ip link set %s up", name, name);
 }
 
 static void replay(const struct vector *v)
 {
 	struct reply r;
 
+	make_master(text_of(v->conf, "master"));
 	if (strcmp(v->command, "ADD") == 0) {
 		replay_add(v);
 		return;
@@ -442,7 +458,7 @@ static void replay_life(int n, bool delegated)
 	for (size_t i = 0; i < n_vectors; i++) {
 		const struct vector *v = &vectors[i];
 
-		if (is_replayed(v->plugin) && is_of_life(v, n) && v->delegated == delegated) {
+		if (!wanting(v) && is_of_life(v, n) && v->delegated == delegated) {
 			replay(v);
 			found++;
 		}
@@ -460,26 +476,29 @@ START_TEST(answers_a_life_as_recorded)
 }
 END_TEST
 
-/* Names the plugins whose requests are not replayed yet. */
+/* Names the plugins for want of which requests are not replayed yet. */
 static void report(void)
 {
 	size_t ours = 0;
 
 	for (size_t i = 0; i < n_vectors; i++) {
-		const char *plugin = vectors[i].plugin;
+		const char *plugin = wanting(&vectors[i]);
 		size_t n = 0, first = n_vectors;
 
-		if (is_replayed(plugin)) {
+		if (!plugin) {
 			ours++;
 			continue;
 		}
-		for (size_t k = 0; k < n_vectors; k++)
-			if (strcmp(vectors[k].plugin, plugin) == 0) {
+		for (size_t k = 0; k < n_vectors; k++) {
+			const char *other = wanting(&vectors[k]);
+
+			if (other && strcmp(other, plugin) == 0) {
 				n++;
 				first = k < first ? k : first;
 			}
+		}
 		if (first == i)
-			printf("not replayed: %zu requests to %s%s\n", n, plugin,
+			printf("not replayed: %zu requests that need %s%s\n", n, plugin,
 			       peer_has(our_plugins(), plugin)
 				       ? ", which is here by now: replayed[] wants it"
 				       : "");

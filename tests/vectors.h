@@ -20,8 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Plugins whose requests are replayed; those of others are counted and named. */
-static const char *const replayed[] = { "bridge",  "firewall", "host-local", "loopback",
+/* Plugins whose requests are replayed; those that need others are counted and named. */
+static const char *const replayed[] = { "bridge",  "firewall", "host-local", "loopback", "macvlan",
 					"portmap", "ptp",      "static",     "tuning" };
 
 /* ---- the recordings ---- */
@@ -59,15 +59,26 @@ static bool is_chained(const char *plugin)
 
 static bool makes_a_link(const char *plugin)
 {
-	return strcmp(plugin, "bridge") == 0 || strcmp(plugin, "ptp") == 0;
+	return strcmp(plugin, "bridge") == 0 || strcmp(plugin, "macvlan") == 0 ||
+	       strcmp(plugin, "ptp") == 0;
 }
 
-static bool is_replayed(const char *plugin)
+static bool is_here(const char *plugin)
 {
 	for (size_t i = 0; i < sizeof(replayed) / sizeof(replayed[0]); i++)
 		if (strcmp(plugin, replayed[i]) == 0)
 			return true;
 	return false;
+}
+
+/* @return the plugin for want of which a request is not replayed: its own, or IPAM's; NULL if none is wanting */
+static const char *wanting(const struct vector *v)
+{
+	const char *ipam = text_of(json_object_get(v->conf, "ipam"), "type");
+
+	if (!is_here(v->plugin))
+		return v->plugin;
+	return *ipam && !is_here(ipam) ? ipam : NULL;
 }
 
 static bool is_of_life(const struct vector *v, int n)
@@ -102,7 +113,7 @@ static void load(const char *path)
 	v->status = (int)json_integer_value(json_object_get(doc, "exit"));
 	type = json_string_value(json_object_get(v->conf, "type"));
 	v->delegated = type && strcmp(type, v->plugin) != 0;
-	if (!is_replayed(v->plugin))
+	if (wanting(v))
 		return;
 	for (i = 0; i < n_lives; i++)
 		if (is_of_life(v, i))
