@@ -21,6 +21,7 @@ struct example {
 	struct member member[2];
 	const char *ifname; /* NULL = eth0 */
 	const char *gateways; /* that answer, separated by blanks; NULL = none */
+	const char *router; /* outside: its address in the containers' network; NULL = none */
 	const char *families; /* that are masqueraded: "4", "6", "46"; NULL = none */
 	const char *dns; /* of the result; NULL = none */
 	const char *before; /* shell command for the host before ADD; NULL = none */
@@ -135,6 +136,15 @@ static const struct example examples[] = {
 	  .families = "46",
 	  .also = "ip route show 10.55.0.3 | grep -q '^10.55.0.3 dev veth' && "
 		  "ip -6 route show fd00:55::2 | grep -q '^fd00:55::2 dev veth'" },
+	{ .file = "56-macvlan.conflist",
+	  .member = { { .name = "one",
+			.addresses = "10.56.0.200/24",
+			.also = HAS_DEFAULT("10.56.0.1") },
+		      { .name = "two",
+			.addresses = "10.56.0.201/24",
+			.also = "ip -d link show eth0 | grep -q ' macvlan mode bridge '" } },
+	  .gateways = "10.56.0.1",
+	  .router = "10.56.0.1/24" },
 	{ .file = "60-hairpin.conflist",
 	  .member = { { .name = "one",
 			.addresses = "10.60.0.2/24",

@@ -245,8 +245,12 @@ START_TEST(works)
 
 	if (ex->before)
 		sh("%s", ex->before);
-	if (ex->families)
+	if (ex->families || ex->router)
 		outside_add();
+	if (ex->router) {
+		sh_in("outside", "ip addr add %s dev uplink", ex->router);
+		sh("ip route add default via " OUTSIDE4);
+	}
 	for (size_t i = 0; i < 2; i++) {
 		container_add(ex->member[i].name);
 		links[i] = sh_in(ex->member[i].name, LINKS);
