@@ -267,6 +267,19 @@ static const struct example examples[] = {
 	  .also = "iptables -S CNI-FORWARD 1 | grep -q -- '-j NOMAD-ADMIN' && "
 		  "iptables -t nat -S POSTROUTING | grep -qF 'name: \\\"nomad\\\" id: "
 		  "\\\"one\\\"'" },
+	{ .file = "84-bandwidth.conflist",
+	  .member = { { .name = "one",
+			.capabilities = "{\"bandwidth\":{\"ingressRate\":50000000,"
+					"\"ingressBurst\":5000000,\"egressRate\":20000000,"
+					"\"egressBurst\":4000000}}",
+			.addresses = "10.84.0.2/24",
+			.also = HAS_DEFAULT("10.84.0.1") },
+		      { .name = "two",
+			.addresses = "10.84.0.3/24",
+			.also = HAS_DEFAULT("10.84.0.1") } },
+	  .gateways = "10.84.0.1",
+	  .also = "tc qdisc show | grep -q 'tbf 1: dev veth.* rate 50Mbit ' && "
+		  "tc qdisc show | grep -q 'tbf 1: dev bwp.* rate 20Mbit '" },
 	{ .file = "99-loopback.conflist",
 	  .member = { { .name = "one", .addresses = "127.0.0.1/8 ::1/128" },
 		      { .name = "two", .addresses = "127.0.0.1/8 ::1/128" } },

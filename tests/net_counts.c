@@ -93,6 +93,14 @@ static const struct {
 	  "eth0",
 	  true,
 	  { { 206, 23, 84188 }, { 187, 16, 70964 }, { 162, 16, 48041 } } },
+	{ "bandwidth",
+	  LIST("bandwidth",
+	       ",\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":1000000,\"ingressBurst\":"
+	       "800000,\"egressRate\":1000000,\"egressBurst\":800000}}",
+	       ""),
+	  "eth0",
+	  true,
+	  { { 162, 12, 25974 }, { 156, 8, 22135 }, { 129, 3, 20003 } } },
 	{ "tuning",
 	  LIST("tuning", ",\"sysctl\":{\"net.core.somaxconn\":\"500\"},\"mtu\":1400", ""),
 	  "eth0",
@@ -106,7 +114,8 @@ static void setup(void)
 	world_setup();
 	use_iptables("nft");
 	sh("mkdir " BIN " && cp %s/ccni " BIN " && cd " BIN
-	   " && for p in bridge firewall host-local loopback macvlan portmap ptp tuning; do "
+	   " && for p in bandwidth bridge firewall host-local loopback macvlan portmap ptp tuning; "
+	   "do "
 	   "ln ccni $p; done",
 	   our_plugins());
 	no_link_local();

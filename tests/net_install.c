@@ -43,9 +43,10 @@ START_TEST(installs_all_plugins_as_one_file)
 			call_ok((struct call){
 				.bin = BIN, .plugin = names[i], .command = "VERSION", .id = "" });
 	}
-	ck_assert_str_eq(sh("ls -A " BIN " | xargs"),
-			 "bridge ccni firewall host-local loopback macvlan portmap ptp static "
-			 "tuning");
+	ck_assert_str_eq(
+		sh("ls -A " BIN " | xargs"),
+		"bandwidth bridge ccni firewall host-local loopback macvlan portmap ptp static "
+		"tuning");
 }
 END_TEST
 
@@ -144,7 +145,8 @@ START_TEST(what_others_install_later_is_kept_too)
 	sh("cd " BIN " && cp -p .ccni-backup/bridge x && mv x bridge"); /* the same once more */
 	install_ok("");
 	ck_assert_str_eq(sh("ls -A " KEPT " | xargs"),
-			 "bridge bridge.1 ccni.absent firewall.absent host-local loopback.absent "
+			 "bandwidth.absent bridge bridge.1 ccni.absent firewall.absent host-local "
+			 "loopback.absent "
 			 "macvlan.absent portmap.absent ptp.absent static tuning.absent");
 	o = install("--restore");
 	ck_assert_int_eq(o.status, 0);
@@ -196,7 +198,7 @@ START_TEST(an_older_build_is_ours)
 	assert_all_new();
 	install_ok("--restore");
 	ck_assert_str_eq(sh("grep -c '@(#)ccni 0.0.9' " BIN "/bridge; ls -A " BIN " | wc -l"),
-			 "1\n10");
+			 "1\n11");
 	/* Now ours are there, and nothing is kept. */
 	ck_assert_int_eq(install("--restore").status, 1);
 	ck_assert_str_eq(install("--restore").err, "ccni install: nothing is kept in " KEPT "\n");
@@ -217,6 +219,7 @@ START_TEST(list_says_what_is_what)
 		   our_plugins()),
 		"NAME NOW RESTORE \n"
 		"a?[2J other - \n"
+		"bandwidth NOW nothing \n"
 		"bridge NOW other \n"
 		"dhcp other - \n"
 		"dir no-program - \n"
@@ -406,10 +409,10 @@ START_TEST(a_full_disk_is_an_error)
 
 	sh("mkdir " BIN " && mount -t tmpfs -o size=%zuk tmpfs " BIN, kib / 2);
 	furnish();
-	fails("--backup", NULL, BIN "/.ccni-new/bridge: no space left on device");
+	fails("--backup", NULL, BIN "/.ccni-new/bandwidth: no space left on device");
 	sh("mount -o remount,size=%zuk " BIN, kib * 7 / 2);
 	fails("--backup", fmt(NO_LEAK_CHECK "strace -o " TRACE " -e trace=linkat " NO_LINKS),
-	      BIN "/.ccni-new/loopback: no space left on device");
+	      BIN "/.ccni-new/host-local: no space left on device");
 	install_ok("--backup"); /* with hard links it is enough */
 	assert_all_new();
 }

@@ -220,7 +220,7 @@ static struct attached *attach(const struct vector *v)
 	input = dump(conf);
 	r = ask(v, "bridge", "ADD", netns, input);
 	ck_assert_msg(r.status == 0, "%s: the ADD before it: %s", v->file, r.out);
-	learn(prev, r.json, input);
+	learn(prev, r.json, "svb", input);
 	json_decref(conf);
 	return attached_note(v, "bridge", netns, input, &r);
 }
@@ -383,8 +383,9 @@ static void replay_add(const struct vector *v)
 	input = today(v->input);
 	happen(v->file, netns);
 	r = ask(v, v->plugin, "ADD", netns, input);
-	if (!is_chained(v->plugin) && r.status == 0)
-		learn(v->answer, r.json, fmt("%s%s", v->input, text_of(v->env, "CNI_ARGS")));
+	if (r.status == 0)
+		learn(v->answer, r.json, is_chained(v->plugin) ? "i" : "svb",
+		      fmt("%s%s", v->input, text_of(v->env, "CNI_ARGS")));
 	compare(v, &r);
 	if (v->status == 0 && strcmp(v->plugin, "portmap") == 0)
 		assert_published(v);

@@ -21,8 +21,9 @@
 #include <unistd.h>
 
 /* Plugins whose requests are replayed; those that need others are counted and named. */
-static const char *const replayed[] = { "bridge",  "firewall", "host-local", "loopback", "macvlan",
-					"portmap", "ptp",      "static",     "tuning" };
+static const char *const replayed[] = { "bandwidth", "bridge",	"firewall", "host-local",
+					"loopback",  "macvlan", "portmap",  "ptp",
+					"static",    "tuning" };
 
 /* ---- the recordings ---- */
 
@@ -53,8 +54,8 @@ static const char *text_of(const json_t *object, const char *key)
 
 static bool is_chained(const char *plugin)
 {
-	return strcmp(plugin, "firewall") == 0 || strcmp(plugin, "portmap") == 0 ||
-	       strcmp(plugin, "tuning") == 0;
+	return strcmp(plugin, "bandwidth") == 0 || strcmp(plugin, "firewall") == 0 ||
+	       strcmp(plugin, "portmap") == 0 || strcmp(plugin, "tuning") == 0;
 }
 
 static bool makes_a_link(const char *plugin)
@@ -219,7 +220,7 @@ static const char *place(const char *then)
 	return now;
 }
 
-/* Whose end an interface of a result is: 's'andbox, 'v'eth on the host, 'b'ridge, or 0. */
+/* Whose end an interface of a result is: 's'andbox, 'v'eth on the host, 'i'fb, 'b'ridge. */
 static char role(const json_t *interface)
 {
 	const char *name = text_of(interface, "name");
@@ -228,11 +229,11 @@ static char role(const json_t *interface)
 		return 's';
 	if (strncmp(name, "veth", 4) == 0)
 		return 'v';
-	return strncmp(name, "bwp", 3) == 0 ? '\0' : 'b';
+	return strncmp(name, "bwp", 3) == 0 ? 'i' : 'b';
 }
 
-/* Names and MACs that the kernel chose: not those that were asked for in the request. */
-static void learn(const json_t *then, const json_t *now, const char *request)
+/* Names and MACs that the kernel chose, of interfaces in these roles: not those that were asked for in the request. */
+static void learn(const json_t *then, const json_t *now, const char *roles, const char *request)
 {
 	json_t *one, *other;
 	size_t i, k;
@@ -241,7 +242,7 @@ static void learn(const json_t *then, const json_t *now, const char *request)
 		json_array_foreach (json_object_get(now, "interfaces"), k, other) {
 			const char *mac = text_of(one, "mac");
 
-			if (!role(one) || role(one) != role(other))
+			if (!strchr(roles, role(one)) || role(one) != role(other))
 				continue;
 			if (role(one) == 'v')
 				pair_add(text_of(one, "name"), text_of(other, "name"));
