@@ -17,7 +17,37 @@
 /* Its place in the result's list of interfaces. */
 #define RESULT_PLACE 0
 
-const struct cni_iface_mode cni_child_mode = { .detect_duplicates = true, .as_found = true };
+/* Others are on its network, and own it. */
+static const struct cni_iface_mode iface_mode = { .detect_duplicates = true, .as_found = true };
+
+/* ---- the mode ---- */
+
+static const char *mode_name(const struct cni_child_modes *modes, uint32_t value)
+{
+	for (size_t i = 0; modes->mode[i].name; i++)
+		if (modes->mode[i].value == value)
+			return modes->mode[i].name;
+	return "?";
+}
+
+int cni_child_read_mode(const struct cni_child_modes *modes, const char *text, uint32_t *ret,
+			struct cni_error *err)
+{
+	char names[80] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; modes->mode[i].name; i++) {
+		if (!*text || strcmp(text, modes->mode[i].name) == 0) {
+			*ret = modes->mode[i].value;
+			return 0;
+		}
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s\"%s\"", i ? ", " : "",
+					modes->mode[i].name);
+	}
+	cni_invalid(err, "unknown %s mode: \"%s\"", modes->kind, text);
+	cni_error_detail(err, "\"mode\" is one of %s", names);
+	return -EINVAL;
+}
 
 /* ---- the master ---- */
 
@@ -41,24 +71,25 @@ static int find_default(struct cni_nl *nl, struct cni_link *ret, struct cni_erro
 		     : 0;
 }
 
-int cni_child_master(struct cni_nl *nl, const char *name, struct cni_link *ret,
-		     struct cni_error *err)
+int cni_child_master(struct cni_ends *e, bool in_container, const char *name,
+		     struct cni_master *ret, struct cni_error *err)
 {
 	int r;
 
+	ret->nl = in_container ? &e->sbox : &e->host;
 	if (!*name)
-		return find_default(nl, ret, err);
-	r = cni_link_get(nl, name, ret);
-	return r < 0 ? cni_nl_fail(nl, err, r, "failed to lookup master \"%s\"", name) : 0;
+		return find_default(ret->nl, &ret->link, err);
+	r = cni_link_get(ret->nl, name, &ret->link);
+	return r < 0 ? cni_nl_fail(ret->nl, err, r, "failed to lookup master \"%s\"", name) : 0;
 }
 
-int cni_child_check_mtu(const struct cni_link *master, json_int_t mtu, struct cni_error *err)
+int cni_child_check_mtu(const struct cni_master *master, json_int_t mtu, struct cni_error *err)
 {
-	if (mtu >= 0 && mtu <= master->mtu)
+	if (mtu >= 0 && mtu <= master->link.mtu)
 		return 0;
 	cni_invalid(err, "invalid MTU %lld, must be [0, master MTU(%u)]", (long long)mtu,
-		    master->mtu);
-	cni_error_detail(err, "the master is \"%s\"", master->name);
+		    master->link.mtu);
+	cni_error_detail(err, "the master is \"%s\"", master->link.name);
 	return -EINVAL;
 }
 
@@ -129,6 +160,12 @@ static int clear_leftover(const struct cni_args *args, const struct cni_child *c
 	return r < 0 ? r : 1;
 }
 
+static int fail_name_taken(struct cni_error *err)
+{
+	cni_error_detail(err, "the container has an interface of this name; DEL removes it");
+	return -EEXIST;
+}
+
 /* A leftover is in the way by its name, or by what it takes of the master: a VLAN's id, all with passthru. */
 static int create(const struct cni_args *args, struct cni_child *child, struct cni_nl *nl,
 		  const struct cni_link_spec *spec, struct cni_error *err)
@@ -145,10 +182,15 @@ static int create(const struct cni_args *args, struct cni_child *child, struct c
 		if (cleared > 0)
 			r = cni_link_create(nl, spec);
 	}
-	return r < 0 ? cni_nl_fail(nl, err, r, "failed to create %s", spec->kind) : 0;
+	if (r == 0)
+		return 0;
+	cni_nl_fail(nl, err, r, "failed to create %s", spec->kind);
+	if (r == -EOPNOTSUPP)
+		cni_error_detail(err,
+				 "this kernel makes no links of this kind; is its module there?");
+	return r == -EEXIST && !spec->lower ? fail_name_taken(err) : r;
 }
 
-/* Not born with it: where its master is, that name may be another link's, and some kernels mind. */
 static int rename_link(const struct cni_args *args, struct cni_child *child, struct cni_error *err)
 {
 	const char *kind = child->link.kind;
@@ -160,53 +202,64 @@ static int rename_link(const struct cni_args *args, struct cni_child *child, str
 			return r;
 		r = r > 0 ? cni_link_rename(child->sbox, child->link.index, args->ifname) : -EEXIST;
 	}
-	if (r < 0)
+	if (r < 0) {
 		cni_nl_fail(child->sbox, err, r, "failed to rename %s to \"%s\"", kind,
 			    args->ifname);
-	if (r == -EEXIST)
-		cni_error_detail(err,
-				 "the container has an interface of this name; DEL removes it");
-	else if (r == 0)
-		snprintf(child->link.name, sizeof(child->link.name), "%s", args->ifname);
-	return r;
+		return r == -EEXIST ? fail_name_taken(err) : r;
+	}
+	snprintf(child->link.name, sizeof(child->link.name), "%s", args->ifname);
+	return 0;
 }
 
-int cni_child_create(const struct cni_args *args, struct cni_ends *e, struct cni_nl *nl,
-		     const struct cni_link_spec *spec, struct cni_undo *undo, struct cni_child *ret,
-		     struct cni_error *err)
+/*
+ * One on a master is not born with its name: where its master is, that may be another link's, and some kernels mind. One
+ * on none is born in the container.
+ */
+int cni_child_create(const struct cni_args *args, struct cni_ends *e,
+		     const struct cni_master *master, const struct cni_link_spec *spec,
+		     struct cni_undo *undo, struct cni_child *ret, struct cni_error *err)
 {
+	struct cni_nl *nl = master ? master->nl : &e->sbox;
 	struct cni_link_spec full = *spec;
 	int r;
 
 	r = identify(args, &e->sbox, ret, err);
 	if (r < 0)
 		return r;
-	full.name = ret->temp_name;
+	full.name = master ? ret->temp_name : args->ifname;
 	full.netns_fd = nl == &e->sbox ? -1 : e->netns;
 	full.group = ret->id.unfinished;
+	if (master) {
+		full.lower = master->link.index;
+		memcpy(ret->master, master->link.name, sizeof(ret->master));
+	}
 	r = create(args, ret, nl, &full, err);
 	if (r < 0)
 		return r;
-	r = cni_link_get(&e->sbox, ret->temp_name, &ret->link);
+	r = cni_link_get(&e->sbox, full.name, &ret->link);
 	if (r < 0) {
-		(void)!cni_link_del(&e->sbox, ret->temp_name);
-		return cni_nl_fail(&e->sbox, err, r, "failed to lookup \"%s\"", ret->temp_name);
+		(void)!cni_link_del(&e->sbox, full.name);
+		return cni_nl_fail(&e->sbox, err, r, "failed to lookup \"%s\"", full.name);
 	}
 	cni_undo_push(undo, undo_create, ret);
-	return rename_link(args, ret, err);
+	return master ? rename_link(args, ret, err) : 0;
 }
 
 int cni_child_open(struct cni_child *child, struct cni_error *err)
 {
 	int r = cni_link_set_flags(child->sbox, child->link.index, IFF_UP, IFF_UP);
 
-	return r < 0 ? cni_nl_fail(child->sbox, err, r, "failed to set \"%s\" UP", child->link.name)
-		     : 0;
+	if (r == 0)
+		return 0;
+	cni_nl_fail(child->sbox, err, r, "failed to set \"%s\" UP", child->link.name);
+	if (r == -ENETDOWN && *child->master)
+		cni_error_detail(err, "its master \"%s\" is down", child->master);
+	return r;
 }
 
 int cni_child_configure(struct cni_child *child, struct cni_result *res, struct cni_error *err)
 {
-	const struct cni_iface_mode *mode = &cni_child_mode;
+	const struct cni_iface_mode *mode = &iface_mode;
 	const struct cni_link *link = &child->link;
 	int r;
 
@@ -233,9 +286,6 @@ int cni_child_finish(const struct cni_args *args, struct cni_child *child, struc
 
 	if (r < 0)
 		return cni_fail(err, CNI_E_INTERNAL, -r, "list interfaces");
-	r = cni_conf_only_dns(args, res, err);
-	if (r < 0)
-		return r;
 	r = cni_link_label(child->sbox, args->ifname, 0, "");
 	return r < 0 ? cni_nl_fail(child->sbox, err, r, "failed to finish \"%s\"", args->ifname)
 		     : 0;
@@ -263,7 +313,7 @@ static int remove_link(const struct cni_args *args, const char *kind, struct cni
 {
 	cni_auto(nl) struct cni_nl sbox = CNI_NL_INIT;
 	cni_auto(fd) int fd = -1;
-	struct cni_child child;
+	struct cni_child child = { 0 };
 	int r, temp;
 
 	r = cni_netns_open_left(args->netns, &fd, err);
@@ -301,4 +351,42 @@ bool cni_child_check(const struct cni_args *args, struct cni_nl *sbox, const cha
 	cni_check_addresses(sbox, ret, prev, f);
 	cni_check_up(ret, f);
 	return true;
+}
+
+void cni_child_check_mode(const struct cni_child_modes *modes, uint32_t want,
+			  const struct cni_link *link, struct cni_faults *f)
+{
+	const char *wanted = mode_name(modes, want), *have = mode_name(modes, link->mode);
+
+	if (link->mode != want)
+		cni_faults_add(f, &(struct cni_fault){ "mode", link->name, wanted, have },
+			       "%s mode %s does not match expected value: %s", modes->title, have,
+			       wanted);
+}
+
+/* Numbers of links are small: one of the container may have the master's. */
+static bool is_on(const struct cni_args *args, const struct cni_link *link,
+		  const struct cni_link *master, bool in_container)
+{
+	bool same_namespace = link->peer_nsid < 0;
+
+	/* A kernel before 5.10 leaves out an index that equals the link's own. */
+	if ((link->peer ? link->peer : link->index) != master->index)
+		return false;
+	return same_namespace == in_container || (same_namespace && cni_netns_is_own(args->netns));
+}
+
+void cni_child_check_master(const struct cni_args *args, struct cni_ends *e, bool in_container,
+			    const char *name, const struct cni_link *link, struct cni_faults *f)
+{
+	struct cni_error why = { 0 };
+	struct cni_master master;
+
+	if (!*name)
+		return;
+	if (cni_child_master(e, in_container, name, &master, &why) < 0)
+		cni_faults_add_error(f, "master", &why);
+	else if (!is_on(args, link, &master.link, in_container))
+		cni_faults_add(f, &(struct cni_fault){ "master", link->name, name, NULL },
+			       "Interface %s is not on master %s", link->name, name);
 }

@@ -17,46 +17,67 @@
 #include "nl_create.h"
 #include "undo.h"
 
-/** How such a link's interface is set up (iface.h): others are on its network, and own it. */
-extern const struct cni_iface_mode cni_child_mode;
+/** The link that others are made on. `{0}` is "none". */
+struct cni_master {
+	struct cni_nl *nl; /**< borrowed; socket where it is: the host's or the container's */
+	struct cni_link link;
+};
 
 /** The link. `{0}` is "none". */
 struct cni_child {
 	struct cni_nl *sbox; /**< borrowed; socket in the container's namespace */
 	struct cni_port_id id; /**< of the attachment */
-	char temp_name[CNI_VETH_NAME_LEN]; /**< what it is called at first */
+	char temp_name[CNI_VETH_NAME_LEN]; /**< what one on a master is called at first */
+	char master[IFNAMSIZ]; /**< what it is made on; "" = nothing */
 	struct cni_link link;
 };
+
+/** What "mode" may say of one kind of link. */
+struct cni_child_modes {
+	const char *kind; /**< as "macvlan" */
+	const char *title; /**< of such a link, in the words of the Go plugin's CHECK */
+	struct {
+		const char *name;
+		uint32_t value; /**< as in struct cni_link */
+	} mode[5]; /**< the first one is the default; NULL ends them */
+};
+
+/** @param text  "" = the default. @return 0; -EINVAL */
+int cni_child_read_mode(const struct cni_child_modes *modes, const char *text, uint32_t *ret,
+			struct cni_error *err) cni_must_check;
 
 /**
  * Find the link that others are made on.
  *
- * @param nl    socket where it is
- * @param name  or one of its other names; "" = that of the default route, IPv4 before IPv6
+ * @param e             must outlive @p ret
+ * @param in_container  whether it is one of the container's
+ * @param name          or one of its other names; "" = that of the default route, IPv4 before IPv6
  * @return 0; -ENODEV; -ENETUNREACH if there is no default route; other negative errno
  */
-int cni_child_master(struct cni_nl *nl, const char *name, struct cni_link *ret,
-		     struct cni_error *err) cni_must_check;
+int cni_child_master(struct cni_ends *e, bool in_container, const char *name,
+		     struct cni_master *ret, struct cni_error *err) cni_must_check;
 
 /**
  * @param mtu  bytes; 0 = that of the master
  * @return 0; -EINVAL with code CNI_E_CONFIG if it is negative, or more than the master's
  */
-int cni_child_check_mtu(const struct cni_link *master, json_int_t mtu,
+int cni_child_check_mtu(const struct cni_master *master, json_int_t mtu,
 			struct cni_error *err) cni_must_check;
 
 /**
  * Make the link, down, in the container. What a killed ADD left of this attachment is taken away first, the addresses of
  * its IPAM plugin too.
  *
- * @param args  the attachment; must outlive @p ret, as must @p e
- * @param nl    one of @p e: where spec->lower is
- * @param spec  name, netns_fd and group are for this to say
- * @param undo  on success gains one step: delete the link; @p ret must outlive it
- * @return 0; -EEXIST if the container has a link of this name; other negative errno
+ * @param args    the attachment; must outlive @p ret, as must @p e
+ * @param master  what it is made on; NULL = nothing
+ * @param spec    name, netns_fd, lower and group are for this to say
+ * @param undo    gains one step, if the link is made: delete it; @p ret must outlive it
+ * @param ret     also set on failure: its link.index tells whether the link was made
+ * @return 0; -EEXIST if the container has a link of this name, or the master has one like it; other negative errno
  */
-int cni_child_create(const struct cni_args *args, struct cni_ends *e, struct cni_nl *nl,
-		     const struct cni_link_spec *spec, struct cni_undo *undo, struct cni_child *ret,
+int cni_child_create(const struct cni_args *args, struct cni_ends *e,
+		     const struct cni_master *master, const struct cni_link_spec *spec,
+		     struct cni_undo *undo, struct cni_child *ret,
 		     struct cni_error *err) cni_must_check;
 
 /** Set it up as it is, without addresses. @return 0; negative errno */
@@ -71,11 +92,7 @@ int cni_child_open(struct cni_child *child, struct cni_error *err) cni_must_chec
 int cni_child_configure(struct cni_child *child, struct cni_result *res,
 			struct cni_error *err) cni_must_check;
 
-/**
- * The last step of ADD: list the interface in the result, with the configuration's DNS settings, which are all that there
- * are, and make the attachment a live one.
- * @return 0; negative errno
- */
+/** The last step of ADD: list the interface in the result, and make the attachment a live one. @return 0; negative errno */
 int cni_child_finish(const struct cni_args *args, struct cni_child *child, struct cni_result *res,
 		     struct cni_error *err) cni_must_check;
 
@@ -98,5 +115,16 @@ int cni_child_del(const struct cni_args *args, const char *kind,
 bool cni_child_check(const struct cni_args *args, struct cni_nl *sbox, const char *kind,
 		     const struct cni_result *prev, struct cni_link *ret,
 		     struct cni_faults *f) cni_must_check;
+
+/** CHECK: the link's mode. @param want  one of the modes' values */
+void cni_child_check_mode(const struct cni_child_modes *modes, uint32_t want,
+			  const struct cni_link *link, struct cni_faults *f);
+
+/**
+ * CHECK: what the link is made on. Only one that the configuration names: the default route may have moved since, and
+ * that is no fault.
+ */
+void cni_child_check_master(const struct cni_args *args, struct cni_ends *e, bool in_container,
+			    const char *name, const struct cni_link *link, struct cni_faults *f);
 
 #endif

@@ -65,6 +65,15 @@ const char *cni_conf_ipam_type(const struct cni_args *args)
 	return type ? type : "";
 }
 
+int cni_conf_require_ipam(const struct cni_args *args, const char *missing, struct cni_error *err)
+{
+	if (*cni_conf_ipam_type(args))
+		return 0;
+	cni_invalid(err, "%s", missing);
+	cni_error_detail(err, "\"ipam\" needs a \"type\": the plugin that gives addresses");
+	return -EINVAL;
+}
+
 int cni_conf_prev_result(const struct cni_args *args, struct cni_result *ret, struct cni_error *err)
 {
 	static const char *const families[] = {

@@ -20,6 +20,14 @@ json_t *cni_conf_ipam(const struct cni_args *args);
 const char *cni_conf_ipam_type(const struct cni_args *args);
 
 /**
+ * Refuse a network that names no IPAM plugin.
+ * @param missing  the Go plugin's words for it
+ * @return 0; -EINVAL
+ */
+int cni_conf_require_ipam(const struct cni_args *args, const char *missing,
+			  struct cni_error *err) cni_must_check;
+
+/**
  * Read the prevResult, which must be of the same family of versions as the configuration.
  *
  * @param ret  set on success only; release with cni_result_done

@@ -13,6 +13,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <string.h>
 
 /* As long as the Go plugin waits for duplicate address detection, and for a port. */
 #define DAD_TIMEOUT_MS 5000
@@ -26,6 +27,7 @@
 static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool v6,
 			  const struct cni_iface_mode *mode, struct cni_error *err)
 {
+	bool nobody = link->flags & IFF_NOARP; /* is there to be told */
 	struct cni_sysctl set[9];
 	size_t needed, n = 0;
 	int r = 0;
@@ -38,9 +40,9 @@ static int set_parameters(struct cni_nl *sbox, const struct cni_link *link, bool
 	}
 	needed = n;
 	/* The rest are refinements; without IPv6 there is nothing to refine. */
-	if ((v6 && !mode->alone) || mode->as_found)
+	if (!nobody && ((v6 && !mode->alone) || mode->as_found))
 		cni_sysctl_init(&set[n++], "1", false, "ipv6/conf/%s/ndisc_notify", link->name);
-	if (mode->as_found)
+	if (mode->as_found && !nobody)
 		cni_sysctl_init(&set[n++], "1", false, "ipv4/conf/%s/arp_notify", link->name);
 	if (!mode->accept_ra && !mode->as_found) {
 		cni_sysctl_init(&set[n++], "0", false, "ipv6/conf/%s/accept_ra", link->name);
@@ -165,6 +167,17 @@ int cni_iface_settle(struct cni_nl *sbox, const struct cni_link *link, int place
 	return r;
 }
 
+/*
+ * Of links that have had their carrier from the first the kernel never says UP. veth, macvlan and vlan are told of it, and
+ * say UNKNOWN only for a moment.
+ */
+static bool is_up(const struct cni_link *link)
+{
+	return link->operstate == IF_OPER_UP ||
+	       (link->operstate == IF_OPER_UNKNOWN &&
+		(strcmp(link->kind, "dummy") == 0 || strcmp(link->kind, "ipvlan") == 0));
+}
+
 /* Multicast comes in by a route that is made when the kernel's link watcher has seen the carrier. */
 int cni_iface_wait(struct cni_nl *sbox, const struct cni_link *link, int place,
 		   const struct cni_result *res, struct cni_error *err)
@@ -177,7 +190,7 @@ int cni_iface_wait(struct cni_nl *sbox, const struct cni_link *link, int place,
 	r = cni_link_get_index(sbox, link->index, &now);
 	if (r == 0 && !(now.flags & IFF_LOWER_UP))
 		return 0; /* without carrier nobody asks */
-	if (r == 0 && now.operstate != IF_OPER_UP)
+	if (r == 0 && !is_up(&now))
 		r = cni_link_wait_up(sbox, link->name, UP_TIMEOUT_MS, &now, err);
 	if (r < 0 && r != -ETIMEDOUT)
 		return cni_nl_fail(sbox, err, r, "failed to lookup \"%s\"", link->name);

@@ -46,6 +46,14 @@ static void read_macvlan(struct nlattr *data, struct cni_link *link)
 		link->mode = nla_get_u32(mode);
 }
 
+static void read_ipvlan(struct nlattr *data, struct cni_link *link)
+{
+	struct nlattr *mode = nla_find(nla_data(data), nla_len(data), IFLA_IPVLAN_MODE);
+
+	if (mode)
+		link->mode = nla_get_u16(mode);
+}
+
 static void read_port(struct nlattr *data, struct cni_link *link)
 {
 	struct nlattr *tb[IFLA_BRPORT_MAX + 1];
@@ -60,18 +68,24 @@ static void read_port(struct nlattr *data, struct cni_link *link)
 
 static void read_info(struct nlattr *info, struct cni_link *link)
 {
+	static const struct {
+		const char *kind;
+		void (*read)(struct nlattr *data, struct cni_link *link);
+	} kinds[] = {
+		{ "bridge", read_bridge },
+		{ "vlan", read_vlan },
+		{ "macvlan", read_macvlan },
+		{ "ipvlan", read_ipvlan },
+	};
 	struct nlattr *tb[IFLA_INFO_MAX + 1];
 
 	if (!info || nla_parse_nested(tb, IFLA_INFO_MAX, info, NULL) < 0)
 		return;
 	if (tb[IFLA_INFO_KIND])
 		nla_strlcpy(link->kind, tb[IFLA_INFO_KIND], sizeof(link->kind));
-	if (tb[IFLA_INFO_DATA] && strcmp(link->kind, "bridge") == 0)
-		read_bridge(tb[IFLA_INFO_DATA], link);
-	if (tb[IFLA_INFO_DATA] && strcmp(link->kind, "vlan") == 0)
-		read_vlan(tb[IFLA_INFO_DATA], link);
-	if (tb[IFLA_INFO_DATA] && strcmp(link->kind, "macvlan") == 0)
-		read_macvlan(tb[IFLA_INFO_DATA], link);
+	for (size_t i = 0; tb[IFLA_INFO_DATA] && i < CNI_ARRAY_SIZE(kinds); i++)
+		if (strcmp(link->kind, kinds[i].kind) == 0)
+			kinds[i].read(tb[IFLA_INFO_DATA], link);
 	if (tb[IFLA_INFO_SLAVE_DATA] && tb[IFLA_INFO_SLAVE_KIND] &&
 	    strcmp(nla_get_string(tb[IFLA_INFO_SLAVE_KIND]), "bridge") == 0)
 		read_port(tb[IFLA_INFO_SLAVE_DATA], link);

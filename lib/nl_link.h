@@ -23,7 +23,7 @@ struct cni_link {
 	unsigned int mtu; /**< bytes */
 	uint32_t txqlen; /**< packets */
 	int master; /**< index of the bridge it is a port of; 0 = none */
-	int peer; /**< veth: index of the other end, in its namespace; 0 = none. vlan: of the link below */
+	int peer; /**< veth: index of the other end, in its namespace; 0 = none. vlan and the like: of the link below */
 	int peer_nsid; /**< id of that namespace as seen from here; -1 = the link's own */
 	uint8_t operstate; /**< IF_OPER_* (RFC 2863) */
 	uint32_t group;
@@ -34,7 +34,7 @@ struct cni_link {
 		unsigned int default_vlan; /**< native VLAN of new ports; 0 = none */
 	} bridge; /**< of a bridge */
 	unsigned int vlan; /**< of a vlan link: its id */
-	uint32_t mode; /**< of a macvlan: its mode, MACVLAN_MODE_*, one bit */
+	uint32_t mode; /**< of a macvlan: MACVLAN_MODE_*, one bit; of an ipvlan: IPVLAN_MODE_* */
 	bool ipv6; /**< IPv6 is to be had on it */
 	int accept_ra; /**< net.ipv6.conf.<name>.accept_ra; 0 also for a link without IPv6 */
 	struct {

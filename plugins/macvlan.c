@@ -19,19 +19,18 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
-#include <stdio.h>
-#include <string.h>
 
 #define KIND "macvlan"
 
-static const struct {
-	const char *name;
-	uint32_t value;
-} modes[] = {
-	{ "bridge", MACVLAN_MODE_BRIDGE },
-	{ "private", MACVLAN_MODE_PRIVATE },
-	{ "vepa", MACVLAN_MODE_VEPA },
-	{ "passthru", MACVLAN_MODE_PASSTHRU },
+static const struct cni_child_modes modes = {
+	.kind = KIND,
+	.title = "container macvlan",
+	.mode = {
+		{ "bridge", MACVLAN_MODE_BRIDGE },
+		{ "private", MACVLAN_MODE_PRIVATE },
+		{ "vepa", MACVLAN_MODE_VEPA },
+		{ "passthru", MACVLAN_MODE_PASSTHRU },
+	},
 };
 
 /* The configuration, with defaults filled in. Strings are borrowed from the request. */
@@ -43,27 +42,6 @@ struct macvlan_conf {
 	bool has_mac;
 	uint8_t mac[CNI_MAC_LEN];
 };
-
-static const char *mode_name(uint32_t mode)
-{
-	for (size_t i = 0; i < CNI_ARRAY_SIZE(modes); i++)
-		if (modes[i].value == mode)
-			return modes[i].name;
-	return "?";
-}
-
-static int macvlan_read_mode(struct macvlan_conf *c, struct cni_error *err)
-{
-	for (size_t i = 0; i < CNI_ARRAY_SIZE(modes); i++) {
-		if (*c->mode_name && strcmp(c->mode_name, modes[i].name) != 0)
-			continue;
-		c->mode = modes[i].value;
-		return 0;
-	}
-	cni_invalid(err, "unknown macvlan mode: \"%s\"", c->mode_name);
-	cni_error_detail(err, "\"mode\" is one of \"bridge\", \"private\", \"vepa\", \"passthru\"");
-	return -EINVAL;
-}
 
 static int macvlan_read(const struct cni_args *args, struct macvlan_conf *ret,
 			struct cni_error *err)
@@ -89,7 +67,7 @@ static int macvlan_read(const struct cni_args *args, struct macvlan_conf *ret,
 	if (ret->bcqueuelen < 0 || ret->bcqueuelen > UINT32_MAX)
 		return cni_invalid(err, "bcqueuelen: %lld is not in the range 0..%u",
 				   (long long)ret->bcqueuelen, UINT32_MAX);
-	return macvlan_read_mode(ret, err);
+	return cni_child_read_mode(&modes, ret->mode_name, &ret->mode, err);
 }
 
 /* ADD and CHECK look at CNI_ARGS, too. */
@@ -110,29 +88,25 @@ static int macvlan_create(const struct cni_args *args, const struct macvlan_conf
 			  struct cni_ends *e, struct cni_undo *undo, struct cni_child *child,
 			  struct cni_error *err)
 {
-	struct cni_nl *nl = c->in_container ? &e->sbox : &e->host;
 	uint32_t queue = (uint32_t)c->bcqueuelen;
 	const struct cni_link_option options[] = {
 		{ IFLA_MACVLAN_MODE, sizeof(c->mode), &c->mode },
 		{ IFLA_MACVLAN_BC_QUEUE_LEN, sizeof(queue), &queue },
 	};
-	struct cni_link_spec spec = {
+	const struct cni_link_spec spec = {
 		.kind = KIND,
 		.mtu = (unsigned int)c->mtu,
 		.mac = c->has_mac ? c->mac : NULL,
 		.options = options,
 		.n_options = queue ? 2 : 1,
 	};
-	struct cni_link master;
+	struct cni_master master;
 	int r;
 
-	r = cni_child_master(nl, c->master, &master, err);
+	r = cni_child_master(e, c->in_container, c->master, &master, err);
 	if (r == 0)
 		r = cni_child_check_mtu(&master, c->mtu, err);
-	if (r < 0)
-		return r;
-	spec.lower = master.index;
-	return cni_child_create(args, e, nl, &spec, undo, child, err);
+	return r < 0 ? r : cni_child_create(args, e, &master, &spec, undo, child, err);
 }
 
 static int macvlan_add(const struct cni_args *args, struct cni_result *res, struct cni_error *err)
@@ -156,6 +130,8 @@ static int macvlan_add(const struct cni_args *args, struct cni_result *res, stru
 	if (r == 0)
 		r = layer3 ? cni_child_configure(&child, res, err) : cni_child_open(&child, err);
 	if (r == 0)
+		r = cni_conf_only_dns(args, res, err);
+	if (r == 0)
 		r = cni_child_finish(args, &child, res, err);
 	if (r == 0)
 		cni_undo_disarm(&undo);
@@ -170,33 +146,6 @@ static int macvlan_del(const struct cni_args *args, struct cni_error *err)
 }
 
 /* ---- CHECK: everything that is wrong is reported at once ---- */
-
-static void macvlan_check_mode(const struct macvlan_conf *c, const struct cni_link *link,
-			       struct cni_faults *f)
-{
-	const char *want = mode_name(c->mode), *have = mode_name(link->mode);
-
-	if (link->mode != c->mode)
-		cni_faults_add(f, &(struct cni_fault){ "mode", link->name, want, have },
-			       "container macvlan mode %s does not match expected value: %s", have,
-			       want);
-}
-
-/* Only one that the configuration names: the default route may have moved since, and that is no fault. */
-static void macvlan_check_master(const struct macvlan_conf *c, struct cni_nl *nl,
-				 const struct cni_link *link, struct cni_faults *f)
-{
-	struct cni_error why = { 0 };
-	struct cni_link master;
-
-	if (!*c->master)
-		return;
-	if (cni_child_master(nl, c->master, &master, &why) < 0)
-		cni_faults_add_error(f, "master", &why);
-	else if (link->peer && link->peer != master.index)
-		cni_faults_add(f, &(struct cni_fault){ "master", link->name, c->master, NULL },
-			       "Interface %s is not on master %s", link->name, c->master);
-}
 
 static int macvlan_check(const struct cni_args *args, struct cni_error *err)
 {
@@ -215,8 +164,8 @@ static int macvlan_check(const struct cni_args *args, struct cni_error *err)
 	if (r < 0)
 		return r;
 	if (cni_child_check(args, &e.sbox, KIND, &prev, &link, &f)) {
-		macvlan_check_mode(&c, &link, &f);
-		macvlan_check_master(&c, c.in_container ? &e.sbox : &e.host, &link, &f);
+		cni_child_check_mode(&modes, c.mode, &link, &f);
+		cni_child_check_master(args, &e, c.in_container, c.master, &link, &f);
 	}
 	return cni_faults_report(&f, err);
 }
