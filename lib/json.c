@@ -116,6 +116,7 @@ static const char *const known_keys[] = {
 	"type",
 	"version",
 	"vlan",
+	"vlanId",
 	"vlanTrunk",
 };
 

@@ -17,7 +17,7 @@
 
 static const char *const names[] = { "bandwidth", "bridge",  "firewall", "host-local",
 				     "loopback",  "macvlan", "portmap",	 "ptp",
-				     "static",	  "tuning",  "ccni" };
+				     "static",	  "tuning",  "vlan",	 "ccni" };
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
 /* ---- running it ---- */

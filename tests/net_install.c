@@ -43,10 +43,9 @@ START_TEST(installs_all_plugins_as_one_file)
 			call_ok((struct call){
 				.bin = BIN, .plugin = names[i], .command = "VERSION", .id = "" });
 	}
-	ck_assert_str_eq(
-		sh("ls -A " BIN " | xargs"),
-		"bandwidth bridge ccni firewall host-local loopback macvlan portmap ptp static "
-		"tuning");
+	ck_assert_str_eq(sh("ls -A " BIN " | xargs"),
+			 "bandwidth bridge ccni firewall host-local loopback macvlan portmap ptp "
+			 "static tuning vlan");
 }
 END_TEST
 
@@ -146,8 +145,8 @@ START_TEST(what_others_install_later_is_kept_too)
 	install_ok("");
 	ck_assert_str_eq(sh("ls -A " KEPT " | xargs"),
 			 "bandwidth.absent bridge bridge.1 ccni.absent firewall.absent host-local "
-			 "loopback.absent "
-			 "macvlan.absent portmap.absent ptp.absent static tuning.absent");
+			 "loopback.absent macvlan.absent portmap.absent ptp.absent static "
+			 "tuning.absent vlan.absent");
 	o = install("--restore");
 	ck_assert_int_eq(o.status, 0);
 	ck_assert_ptr_nonnull(strstr(o.err, KEPT " has older files"));
@@ -198,7 +197,7 @@ START_TEST(an_older_build_is_ours)
 	assert_all_new();
 	install_ok("--restore");
 	ck_assert_str_eq(sh("grep -c '@(#)ccni 0.0.9' " BIN "/bridge; ls -A " BIN " | wc -l"),
-			 "1\n11");
+			 "1\n12");
 	/* Now ours are there, and nothing is kept. */
 	ck_assert_int_eq(install("--restore").status, 1);
 	ck_assert_str_eq(install("--restore").err, "ccni install: nothing is kept in " KEPT "\n");
@@ -232,6 +231,7 @@ START_TEST(list_says_what_is_what)
 		"sbr other - \n"
 		"static OLD nothing \n"
 		"tuning NOW nothing \n"
+		"vlan NOW nothing \n"
 		"ccni NOW nothing ");
 }
 END_TEST
