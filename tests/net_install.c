@@ -44,8 +44,8 @@ START_TEST(installs_all_plugins_as_one_file)
 				.bin = BIN, .plugin = names[i], .command = "VERSION", .id = "" });
 	}
 	ck_assert_str_eq(sh("ls -A " BIN " | xargs"),
-			 "bandwidth bridge ccni firewall host-local loopback macvlan portmap ptp "
-			 "static tuning vlan");
+			 "bandwidth bridge ccni dummy firewall host-local loopback macvlan portmap "
+			 "ptp static tuning vlan");
 }
 END_TEST
 
@@ -144,9 +144,9 @@ START_TEST(what_others_install_later_is_kept_too)
 	sh("cd " BIN " && cp -p .ccni-backup/bridge x && mv x bridge"); /* the same once more */
 	install_ok("");
 	ck_assert_str_eq(sh("ls -A " KEPT " | xargs"),
-			 "bandwidth.absent bridge bridge.1 ccni.absent firewall.absent host-local "
-			 "loopback.absent macvlan.absent portmap.absent ptp.absent static "
-			 "tuning.absent vlan.absent");
+			 "bandwidth.absent bridge bridge.1 ccni.absent dummy.absent "
+			 "firewall.absent host-local loopback.absent macvlan.absent portmap.absent "
+			 "ptp.absent static tuning.absent vlan.absent");
 	o = install("--restore");
 	ck_assert_int_eq(o.status, 0);
 	ck_assert_ptr_nonnull(strstr(o.err, KEPT " has older files"));
@@ -197,7 +197,7 @@ START_TEST(an_older_build_is_ours)
 	assert_all_new();
 	install_ok("--restore");
 	ck_assert_str_eq(sh("grep -c '@(#)ccni 0.0.9' " BIN "/bridge; ls -A " BIN " | wc -l"),
-			 "1\n12");
+			 "1\n13");
 	/* Now ours are there, and nothing is kept. */
 	ck_assert_int_eq(install("--restore").status, 1);
 	ck_assert_str_eq(install("--restore").err, "ccni install: nothing is kept in " KEPT "\n");
@@ -222,6 +222,7 @@ START_TEST(list_says_what_is_what)
 		"bridge NOW other \n"
 		"dhcp other - \n"
 		"dir no-program - \n"
+		"dummy NOW nothing \n"
 		"firewall NOW nothing \n"
 		"host-local NOW other \n"
 		"loopback NOW symlink \n"
@@ -412,7 +413,7 @@ START_TEST(a_full_disk_is_an_error)
 	fails("--backup", NULL, BIN "/.ccni-new/bandwidth: no space left on device");
 	sh("mount -o remount,size=%zuk " BIN, kib * 7 / 2);
 	fails("--backup", fmt(NO_LEAK_CHECK "strace -o " TRACE " -e trace=linkat " NO_LINKS),
-	      BIN "/.ccni-new/host-local: no space left on device");
+	      BIN "/.ccni-new/firewall: no space left on device");
 	install_ok("--backup"); /* with hard links it is enough */
 	assert_all_new();
 }
