@@ -9,23 +9,18 @@
 #include <string.h>
 
 extern const struct cni_plugin cni_plugin_bandwidth, cni_plugin_bridge, cni_plugin_dummy,
-	cni_plugin_firewall, cni_plugin_host_local, cni_plugin_loopback, cni_plugin_macvlan,
-	cni_plugin_portmap, cni_plugin_ptp, cni_plugin_static, cni_plugin_tuning, cni_plugin_vlan;
+	cni_plugin_firewall, cni_plugin_host_local, cni_plugin_ipvlan, cni_plugin_loopback,
+	cni_plugin_macvlan, cni_plugin_portmap, cni_plugin_ptp, cni_plugin_static,
+	cni_plugin_tuning, cni_plugin_vlan;
 
 static const struct cni_plugin *const plugins[] = {
-	&cni_plugin_bandwidth,
-	&cni_plugin_bridge,
-	&cni_plugin_dummy,
-	&cni_plugin_firewall,
-	&cni_plugin_host_local,
-	&cni_plugin_loopback,
-	&cni_plugin_macvlan,
-	&cni_plugin_portmap,
-	&cni_plugin_ptp,
-	&cni_plugin_static,
-	&cni_plugin_tuning,
-	&cni_plugin_vlan,
-	NULL,
+	&cni_plugin_bandwidth,	&cni_plugin_bridge,
+	&cni_plugin_dummy,	&cni_plugin_firewall,
+	&cni_plugin_host_local, &cni_plugin_ipvlan,
+	&cni_plugin_loopback,	&cni_plugin_macvlan,
+	&cni_plugin_portmap,	&cni_plugin_ptp,
+	&cni_plugin_static,	&cni_plugin_tuning,
+	&cni_plugin_vlan,	NULL,
 };
 
 int main(int argc, char **argv)

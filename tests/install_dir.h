@@ -15,9 +15,9 @@
 #define KEPT BIN "/.ccni-backup"
 #define NO_LINKS "-e inject=linkat:error=EPERM "
 
-static const char *const names[] = { "bandwidth", "bridge",  "dummy",	"firewall", "host-local",
-				     "loopback",  "macvlan", "portmap", "ptp",	    "static",
-				     "tuning",	  "vlan",    "ccni" };
+static const char *const names[] = { "bandwidth", "bridge",   "dummy",	 "firewall", "host-local",
+				     "ipvlan",	  "loopback", "macvlan", "portmap",  "ptp",
+				     "static",	  "tuning",   "vlan",	 "ccni" };
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
 /* ---- running it ---- */

@@ -44,8 +44,8 @@ START_TEST(installs_all_plugins_as_one_file)
 				.bin = BIN, .plugin = names[i], .command = "VERSION", .id = "" });
 	}
 	ck_assert_str_eq(sh("ls -A " BIN " | xargs"),
-			 "bandwidth bridge ccni dummy firewall host-local loopback macvlan portmap "
-			 "ptp static tuning vlan");
+			 "bandwidth bridge ccni dummy firewall host-local ipvlan loopback macvlan "
+			 "portmap ptp static tuning vlan");
 }
 END_TEST
 
@@ -145,8 +145,8 @@ START_TEST(what_others_install_later_is_kept_too)
 	install_ok("");
 	ck_assert_str_eq(sh("ls -A " KEPT " | xargs"),
 			 "bandwidth.absent bridge bridge.1 ccni.absent dummy.absent "
-			 "firewall.absent host-local loopback.absent macvlan.absent portmap.absent "
-			 "ptp.absent static tuning.absent vlan.absent");
+			 "firewall.absent host-local ipvlan.absent loopback.absent macvlan.absent "
+			 "portmap.absent ptp.absent static tuning.absent vlan.absent");
 	o = install("--restore");
 	ck_assert_int_eq(o.status, 0);
 	ck_assert_ptr_nonnull(strstr(o.err, KEPT " has older files"));
@@ -197,7 +197,7 @@ START_TEST(an_older_build_is_ours)
 	assert_all_new();
 	install_ok("--restore");
 	ck_assert_str_eq(sh("grep -c '@(#)ccni 0.0.9' " BIN "/bridge; ls -A " BIN " | wc -l"),
-			 "1\n13");
+			 "1\n14");
 	/* Now ours are there, and nothing is kept. */
 	ck_assert_int_eq(install("--restore").status, 1);
 	ck_assert_str_eq(install("--restore").err, "ccni install: nothing is kept in " KEPT "\n");
@@ -225,6 +225,7 @@ START_TEST(list_says_what_is_what)
 		"dummy NOW nothing \n"
 		"firewall NOW nothing \n"
 		"host-local NOW other \n"
+		"ipvlan NOW nothing \n"
 		"loopback NOW symlink \n"
 		"macvlan NOW nothing \n"
 		"portmap other - \n"
