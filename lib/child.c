@@ -60,7 +60,7 @@ static int find_default(struct cni_nl *nl, struct cni_link *ret, struct cni_erro
 	if (r < 0)
 		r = cni_route_default(nl, AF_INET6, &hop);
 	if (r < 0) {
-		cni_nl_fail(nl, err, r, "no default route interface found");
+		cni_fail(err, CNI_E_INTERNAL, 0, "no default route interface found");
 		cni_error_detail(err,
 				 "\"master\" names the interface; without it, it is that of the "
 				 "default route");
