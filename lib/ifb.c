@@ -56,6 +56,17 @@ static void undo_create(void *ctx)
 		cni_note("undo of ADD: delete %s: %s", ifb->link.name, cni_strerror(-r));
 }
 
+static void delete_unfinished(struct cni_nl *host, const struct cni_port_id *id, const char *name)
+{
+	struct cni_link link;
+	int r = cni_link_get(host, name, &link);
+
+	if (r == 0 && whose(&link, id, 0) == UNFINISHED)
+		r = cni_link_del_index(host, link.index);
+	if (r < 0 && r != -ENODEV)
+		cni_note("undo of ADD: delete %s: %s", name, cni_strerror(-r));
+}
+
 /* Without an address of its own, of which it has no use. */
 static int set_up(struct cni_nl *host, const struct cni_link *link)
 {
@@ -84,8 +95,12 @@ int cni_ifb_create(const struct cni_args *args, struct cni_nl *host, unsigned in
 		if (r == 0)
 			r = cni_link_get(host, names[i], &ret->link);
 	}
-	if (r < 0)
-		return cni_nl_fail(host, err, r, "failed to make link \"%s\"", spec.name);
+	if (r < 0) {
+		cni_nl_fail(host, err, r, "failed to make link \"%s\"", spec.name);
+		/* It may be an answer only that was lost, for lack of memory, and the link be there. */
+		delete_unfinished(host, &ret->id, spec.name);
+		return r;
+	}
 	cni_undo_push(undo, undo_create, ret);
 	r = set_up(host, &ret->link);
 	return r < 0 ? cni_nl_fail(host, err, r, "failed to set \"%s\" up", ret->link.name) : 0;
