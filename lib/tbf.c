@@ -6,7 +6,9 @@
 /* A second, in microseconds and in units of the 25 ms that packets may wait. */
 #define US_PER_S 1000000
 #define LATENCY_US 25000
-/* Ticks of 64 ns in 8 microseconds. */
+#define NS_PER_S 1000000000
+/* The kernel's ticks, of which there are so many in 8 microseconds. */
+#define NS_PER_TICK 64
 #define TICKS_PER_8_US 125
 
 /* In the order of the Go plugin's roundings. */
@@ -32,6 +34,12 @@ struct cni_tbf cni_tbf_make(uint64_t rate, uint64_t burst)
 		.buffer = ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks,
 		.limit = limit_of(bytes_per_s, bytes),
 	};
+}
+
+uint64_t cni_tbf_bucket(const struct cni_tbf *tbf)
+{
+	/* No more than the burst in 2^32 bytes, times 10^9. */
+	return tbf->buffer * (uint64_t)NS_PER_TICK * tbf->rate / NS_PER_S;
 }
 
 /* Theirs: cut to 32 bits at each step. */

@@ -27,6 +27,9 @@ struct cni_tbf {
  */
 struct cni_tbf cni_tbf_make(uint64_t rate, uint64_t burst);
 
+/** @return bytes that the kernel's bucket holds, by its time and rate; with 0 it makes no filter */
+uint64_t cni_tbf_bucket(const struct cni_tbf *tbf);
+
 /**
  * @param have  of the kernel
  * @return whether that is what @p rate and @p burst make, here or in the Go plugin

@@ -43,6 +43,27 @@ static const struct cni_json_field keys[] = {
 
 /* ---- configuration ---- */
 
+/* Of less the kernel makes no filter. It keeps a burst as the time that it takes. */
+static int check_size(const struct limit *l, const char *rate, const char *burst,
+		      struct cni_error *err)
+{
+	struct cni_tbf tbf;
+
+	if (l->rate == 0)
+		return 0;
+	if (l->rate < 8 || l->burst < 8)
+		return cni_invalid(err, "%s %lld and %s %lld: less than a byte can't be counted",
+				   rate, (long long)l->rate, burst, (long long)l->burst);
+	tbf = cni_tbf_make((uint64_t)l->rate, (uint64_t)l->burst);
+	if (cni_tbf_bucket(&tbf) > 0)
+		return 0;
+	cni_invalid(err, "%s: %lld is too little for %s %lld", burst, (long long)l->burst, rate,
+		    (long long)l->rate);
+	cni_error_detail(err, "the kernel keeps a burst as the time that it takes at that rate, "
+			      "and rounds this one to nothing");
+	return -EINVAL;
+}
+
 static int check_limit(const struct limit *l, const char *rate, const char *burst,
 		       struct cni_error *err)
 {
@@ -59,10 +80,7 @@ static int check_limit(const struct limit *l, const char *rate, const char *burs
 	if (l->burst >= BURST_END)
 		return cni_invalid(err, "burst cannot be more than 4GB: %s is %lld bits", burst,
 				   (long long)l->burst);
-	if (l->rate != 0 && (l->rate < 8 || l->burst < 8))
-		return cni_invalid(err, "%s %lld and %s %lld: less than a byte can't be counted",
-				   rate, (long long)l->rate, burst, (long long)l->burst);
-	return 0;
+	return check_size(l, rate, burst, err);
 }
 
 static bool has_any(json_t *obj)

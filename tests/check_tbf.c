@@ -52,6 +52,29 @@ START_TEST(parameters_are_those_of_the_go_plugin)
 }
 END_TEST
 
+/* As the kernel's refusals, which begin one bit below each of the larger. */
+static const struct {
+	uint64_t rate, burst; /* bits */
+	bool is_made;
+} buckets[] = {
+	{ 8, 8, true },
+	{ 64 * KBIT, 8, false },
+	{ 64 * KBIT, 16, true },
+	{ 80 * GBIT, 79992, false },
+	{ 80 * GBIT, 80000, true },
+	{ 10 * GBIT, 34359738359ull, true },
+	{ 1ull << 62, 34359738359ull, false },
+	{ 8, 34359738359ull, true },
+};
+
+START_TEST(a_bucket_without_a_byte_is_found)
+{
+	struct cni_tbf tbf = cni_tbf_make(buckets[_i].rate, buckets[_i].burst);
+
+	ck_assert_int_eq(cni_tbf_bucket(&tbf) > 0, buckets[_i].is_made);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("tbf");
@@ -59,6 +82,8 @@ int main(void)
 
 	tcase_add_loop_test(tc, parameters_are_those_of_the_go_plugin, 0,
 			    (int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_loop_test(tc, a_bucket_without_a_byte_is_found, 0,
+			    (int)(sizeof(buckets) / sizeof(buckets[0])));
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

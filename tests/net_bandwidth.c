@@ -235,6 +235,8 @@ static const struct {
 	{ NULL, CONF(LIMITS("\"egressRate\":-1,\"egressBurst\":1000")), 7, "egressRate: -1", "" },
 	{ NULL, CONF(LIMITS("\"ingressRate\":7,\"ingressBurst\":1000")), 7, "less than a byte",
 	  "" },
+	{ NULL, CONF(LIMITS(IN ",\"egressRate\":64000,\"egressBurst\":8")), 7,
+	  "egressBurst: 8 is too little for egressRate 64000", "rounds this one to nothing" },
 	{ NULL, CONF(LIMITS("\"ingressRate\":\"1M\",\"ingressBurst\":1000")), 7,
 	  "runtimeConfig.bandwidth.ingressRate", "" },
 	{ NULL, CONF(",\"runtimeConfig\":{\"bandwidth\":5}"), 7, "runtimeConfig.bandwidth", "" },
