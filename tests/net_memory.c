@@ -144,6 +144,39 @@ START_TEST(nothing_is_made_that_is_not_found_again)
 }
 END_TEST
 
+/* Limits stand behind what another plugin made, which stays, and with it what it sends by if the result can't be printed. */
+START_TEST(what_a_container_sends_is_limited_or_nothing_is_made_for_it)
+{
+	static const char limits[] =
+		"{\"cniVersion\":\"1.1.0\",\"name\":\"net1\",\"type\":\"bandwidth\","
+		"\"ingressRate\":1000000,\"ingressBurst\":800000,\"egressRate\":1000000,"
+		"\"egressBurst\":800000,\"prevResult\":{\"cniVersion\":\"1.1.0\","
+		"\"interfaces\":[{\"name\":\"veth0\"}]}}";
+	struct call add = of("ADD", limits), del = of("DEL", limits);
+	struct reply whole, r;
+
+	container_add("c1");
+	sh("ip link add veth0 type veth peer name eth0 netns c1");
+	ck_assert(!call_without(add, NEVER, &whole));
+	del.bin = plain_plugins();
+	call_ok(del);
+	for (int n = 1; call_without(add, n, &r); n++) {
+		const char *made = sh("ip -o link show type ifb | wc -l; tc qdisc show | "
+				      "grep -c 'ingress\\|tbf' || :");
+
+		if (r.status != 0) {
+			assert_refused(&r, n);
+			ck_assert_msg(*made == '0', "at %d: %s", n, made);
+			continue;
+		}
+		ck_assert_msg(strcmp(made, "1\n3") == 0, "at %d: %s", n, made);
+		ck_assert_msg(json_array_size(json_object_get(r.json, "interfaces")) == 2,
+			      "at %d: %s", n, r.out);
+		call_ok(del);
+	}
+}
+END_TEST
+
 START_TEST(leases_are_listed_whole_or_not_at_all)
 {
 	static const char *const plugins[] = { "ccni leases", "ccni leases --json" };
@@ -174,6 +207,7 @@ int main(void)
 	tcase_add_test(tc, an_add_without_memory_fails_or_gives_the_whole_result);
 	tcase_add_test(tc, a_gc_without_memory_fails_or_has_read_the_whole_list);
 	tcase_add_loop_test(tc, nothing_is_made_that_is_not_found_again, 0, ATTACHMENTS);
+	tcase_add_test(tc, what_a_container_sends_is_limited_or_nothing_is_made_for_it);
 	tcase_add_test(tc, leases_are_listed_whole_or_not_at_all);
 	suite_add_tcase(suite, tc);
 	return world_main(suite);
