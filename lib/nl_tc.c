@@ -42,7 +42,7 @@ static struct tcmsg filter_of(int ifindex)
 
 /* ---- sending ---- */
 
-int cni_tc_limit(struct cni_nl *nl, int ifindex, const struct cni_tbf *tbf)
+static int put_limit(struct cni_nl *nl, int ifindex, int how, const struct cni_tbf *tbf)
 {
 	struct tcmsg tcm = root_of(ifindex);
 	struct tc_tbf_qopt qopt = {
@@ -50,8 +50,7 @@ int cni_tc_limit(struct cni_nl *nl, int ifindex, const struct cni_tbf *tbf)
 		.limit = tbf->limit,
 		.buffer = tbf->buffer,
 	};
-	struct nl_msg *msg =
-		cni_nl_begin(nl, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &tcm, sizeof(tcm));
+	struct nl_msg *msg = cni_nl_begin(nl, RTM_NEWQDISC, NLM_F_CREATE | how, &tcm, sizeof(tcm));
 	struct nlattr *options;
 
 	if (nla_put_string(msg, TCA_KIND, TBF) < 0)
@@ -62,6 +61,16 @@ int cni_tc_limit(struct cni_nl *nl, int ifindex, const struct cni_tbf *tbf)
 		return -ENOMEM;
 	nla_nest_end(msg, options);
 	return cni_nl_request(nl, msg, NULL, NULL);
+}
+
+int cni_tc_limit(struct cni_nl *nl, int ifindex, const struct cni_tbf *tbf)
+{
+	int r = put_limit(nl, ifindex, NLM_F_EXCL, tbf);
+	struct cni_tbf before;
+
+	if (r == -EEXIST && cni_tc_get_limit(nl, ifindex, &before) == 0)
+		r = put_limit(nl, ifindex, NLM_F_REPLACE, tbf);
+	return r;
 }
 
 int cni_tc_unlimit(struct cni_nl *nl, int ifindex)

@@ -9,7 +9,10 @@
 #include "nl.h"
 #include "tbf.h"
 
-/** Make a token bucket filter (handle 1:) what the link sends by, in place of what is there. @return 0; negative errno */
+/**
+ * Make a token bucket filter what the link sends by, in place of an earlier one.
+ * @return 0; -EEXIST if it sends by something that somebody has chosen; other negative errno
+ */
 int cni_tc_limit(struct cni_nl *nl, int ifindex, const struct cni_tbf *tbf) cni_must_check;
 
 /** @return 0, also if there is no such filter; another way of sending stays; negative errno */

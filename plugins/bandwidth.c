@@ -192,8 +192,11 @@ static int set_limit(struct cni_nl *host, const struct cni_link *link, const str
 static int limit_ingress(struct shaping *s, const struct limit *l, struct cni_undo *undo,
 			 struct cni_error *err)
 {
+	int r = set_limit(&s->e.host, &s->end, l, err);
+
+	/* Also if only the answer was lost; what is no filter of ours stays. */
 	cni_undo_push(undo, undo_limit, s);
-	return set_limit(&s->e.host, &s->end, l, err);
+	return r;
 }
 
 static int list_ifb(const struct shaping *s, struct cni_result *res, struct cni_error *err)

@@ -248,7 +248,9 @@ static const struct {
 	  "no veth peer of container interface found in host ns", "" },
 	{ "ip link set $V name other", CONF(LIMITS(IN)), 999,
 	  "no veth peer of container interface found in host ns", "it is \"other\"" },
-	/* Somebody else's: what was limited by then is not any more. */
+	/* Somebody else's: it stays, and what was limited by then is not any more. */
+	{ "tc qdisc add dev $V root handle 1: pfifo limit 7", CONF(LIMITS(IN)), 999,
+	  "create qdisc: limit what \"veth", "" },
 	{ "tc qdisc add dev $V clsact", CONF(LIMITS(IN "," OUT)), 999, "lead what ", "" },
 };
 

@@ -120,7 +120,7 @@ END_TEST
 
 START_TEST(a_killed_install_without_hard_links_is_finished_by_the_next)
 {
-	kill_each_install(NO_LINKS, 6);
+	kill_each_install(NO_LINKS, 11);
 }
 END_TEST
 

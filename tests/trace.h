@@ -89,7 +89,7 @@ static inline struct seen look(struct call c)
 	return s;
 }
 
-#define MAX_POINTS 1000
+#define MAX_POINTS 2000
 
 /** A system call of a program: the `k`th (from 1) of this name, which is how strace counts. */
 struct point {
