@@ -56,9 +56,7 @@ static int find_default(struct cni_nl *nl, struct cni_link *ret, struct cni_erro
 	struct cni_route_hop hop = { 0 };
 	int r;
 
-	r = cni_route_default(nl, AF_INET, &hop);
-	if (r < 0)
-		r = cni_route_default(nl, AF_INET6, &hop);
+	r = cni_route_default(nl, &hop);
 	if (r < 0) {
 		cni_fail(err, CNI_E_INTERNAL, 0, "no default route interface found");
 		cni_error_detail(err,
@@ -98,10 +96,8 @@ int cni_child_check_mtu(const struct cni_master *master, json_int_t mtu, struct 
 static void undo_create(void *ctx)
 {
 	struct cni_child *child = ctx;
-	int r = cni_link_del_index(child->sbox, child->link.index);
 
-	if (r < 0 && r != -ENODEV)
-		cni_note("undo of ADD: delete %s: %s", child->link.name, cni_strerror(-r));
+	cni_link_undo(child->sbox, &child->link);
 }
 
 static int identify(const struct cni_args *args, struct cni_nl *sbox, struct cni_child *ret,
@@ -117,15 +113,6 @@ static int identify(const struct cni_args *args, struct cni_nl *sbox, struct cni
 	snprintf(ret->temp_name, sizeof(ret->temp_name), "ccni%s",
 		 ret->id.name[0] + strlen("veth"));
 	return 0;
-}
-
-static int delete_link(struct cni_nl *sbox, const struct cni_link *link, struct cni_error *err)
-{
-	int r = cni_link_del_index(sbox, link->index);
-
-	return r < 0 && r != -ENODEV
-		       ? cni_nl_fail(sbox, err, r, "failed to delete \"%s\"", link->name)
-		       : 0;
 }
 
 /* @return 1 if a killed ADD of this attachment left a link of this name, in @p ret; 0 if not; negative errno */
@@ -156,7 +143,7 @@ static int clear_leftover(const struct cni_args *args, const struct cni_child *c
 		return 0;
 	r = cni_ipam_ask(args, CNI_DEL, err);
 	if (r == 0)
-		r = delete_link(child->sbox, &link, err);
+		r = cni_link_remove(child->sbox, &link, err);
 	return r < 0 ? r : 1;
 }
 
@@ -304,7 +291,7 @@ static int remove_named(const struct cni_child *child, const char *kind, const c
 			       ? 0
 			       : cni_nl_fail(child->sbox, err, r, "failed to lookup \"%s\"", name);
 	if (strcmp(link.kind, kind) == 0)
-		return delete_link(child->sbox, &link, err);
+		return cni_link_remove(child->sbox, &link, err);
 	cni_note("\"%s\" stays: it is no %s", name, kind);
 	return 0;
 }
@@ -335,6 +322,13 @@ int cni_child_del(const struct cni_args *args, const char *kind, struct cni_erro
 	int link = remove_link(args, kind, err);
 
 	return ipam < 0 ? ipam : link;
+}
+
+/* ---- GC ---- */
+
+int cni_child_gc(const struct cni_args *args, struct cni_error *err)
+{
+	return cni_ipam_ask(args, CNI_GC, err);
 }
 
 /* ---- CHECK ---- */
@@ -370,8 +364,7 @@ static bool is_on(const struct cni_args *args, const struct cni_link *link,
 {
 	bool same_namespace = link->peer_nsid < 0;
 
-	/* A kernel before 5.10 leaves out an index that equals the link's own. */
-	if ((link->peer ? link->peer : link->index) != master->index)
+	if (link->peer != master->index)
 		return false;
 	return same_namespace == in_container || (same_namespace && cni_netns_is_own(args->netns));
 }

@@ -106,6 +106,9 @@ int cni_child_finish(const struct cni_args *args, struct cni_child *child, struc
 int cni_child_del(const struct cni_args *args, const char *kind,
 		  struct cni_error *err) cni_must_check;
 
+/** GC: the link is in its container, and goes with it, so only addresses are ever left. @return 0; negative errno */
+int cni_child_gc(const struct cni_args *args, struct cni_error *err);
+
 /**
  * CHECK: IPAM, and the link with its addresses and routes.
  *

@@ -24,13 +24,12 @@ int cni_ends_peer(struct cni_ends *e, const struct cni_link *cont, struct cni_li
 	struct cni_link end;
 	int nsid, r;
 
-	if (strcmp(cont->kind, "veth") != 0)
+	if (strcmp(cont->kind, "veth") != 0 || cont->peer == 0)
 		return -ENODEV;
-	/* A kernel before 5.10 leaves out an index that equals the link's own. */
-	r = cni_link_get_index(&e->host, cont->peer ? cont->peer : cont->index, &end);
+	r = cni_link_get_index(&e->host, cont->peer, &end);
 	if (r < 0)
 		return r;
-	if (strcmp(end.kind, "veth") != 0 || (end.peer ? end.peer : end.index) != cont->index)
+	if (strcmp(end.kind, "veth") != 0 || end.peer != cont->index)
 		return -ENODEV;
 	r = cni_nsid_get(&e->host, e->netns, &nsid);
 	if (r == 0 && end.peer_nsid != nsid)

@@ -50,10 +50,8 @@ static int delete_named(struct cni_nl *host, const struct cni_port_id *id, const
 static void undo_create(void *ctx)
 {
 	struct cni_ifb *ifb = ctx;
-	int r = cni_link_del_index(ifb->host, ifb->link.index);
 
-	if (r < 0 && r != -ENODEV)
-		cni_note("undo of ADD: delete %s: %s", ifb->link.name, cni_strerror(-r));
+	cni_link_undo(ifb->host, &ifb->link);
 }
 
 static void delete_unfinished(struct cni_nl *host, const struct cni_port_id *id, const char *name)
@@ -62,16 +60,9 @@ static void delete_unfinished(struct cni_nl *host, const struct cni_port_id *id,
 	int r = cni_link_get(host, name, &link);
 
 	if (r == 0 && whose(&link, id, 0) == UNFINISHED)
-		r = cni_link_del_index(host, link.index);
+		cni_link_undo(host, &link);
 	if (r < 0 && r != -ENODEV)
-		cni_note("undo of ADD: delete %s: %s", name, cni_strerror(-r));
-}
-
-/* Without an address of its own, of which it has no use. */
-static int set_up(struct cni_nl *host, const struct cni_link *link)
-{
-	return link->ipv6 ? cni_link_set_up_addressless(host, link->index)
-			  : cni_link_set_flags(host, link->index, IFF_UP, IFF_UP);
+		cni_note("undo of ADD: look for %s: %s", name, cni_strerror(-r));
 }
 
 int cni_ifb_create(const struct cni_args *args, struct cni_nl *host, unsigned int mtu,
@@ -102,7 +93,7 @@ int cni_ifb_create(const struct cni_args *args, struct cni_nl *host, unsigned in
 		return r;
 	}
 	cni_undo_push(undo, undo_create, ret);
-	r = set_up(host, &ret->link);
+	r = cni_link_set_up_addressless(host, &ret->link); /* of one of its own it has no use */
 	return r < 0 ? cni_nl_fail(host, err, r, "failed to set \"%s\" up", ret->link.name) : 0;
 }
 

@@ -121,11 +121,7 @@ int cni_link_gc(const struct cni_args *args, const char *kind,
 	if (r < 0)
 		return cni_nl_fail(&host, err, r, "failed to list links");
 	for (size_t i = 0; i < c.n_found; i++) {
-		r = cni_link_del_index(&host, c.found[i].index);
-		if (r == -ENODEV)
-			continue;
-		if (r < 0)
-			cni_nl_fail(&host, err, r, "failed to delete \"%s\"", c.found[i].name);
+		r = cni_link_remove(&host, &c.found[i], err);
 		if (first == 0)
 			first = r;
 	}

@@ -28,9 +28,7 @@ int cni_mtu_resolve(struct cni_nl *host, json_int_t *mtu, struct cni_error *err)
 
 	if (*mtu != CNI_JSON_AUTO)
 		return 0;
-	r = cni_route_default(host, AF_INET, &hop);
-	if (r < 0)
-		r = cni_route_default(host, AF_INET6, &hop);
+	r = cni_route_default(host, &hop);
 	if (r < 0) {
 		cni_nl_fail(host, err, r, "mtu \"auto\": look for the host's default route");
 		cni_error_detail(err, "\"mtu\": a number needs none");

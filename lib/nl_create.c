@@ -109,8 +109,7 @@ static void describe_peer(const struct cni_veth_spec *spec, const uint8_t mac[st
 			  const struct cni_link *host, struct cni_link *ret)
 {
 	*ret = (struct cni_link){
-		/* A kernel before 5.10 leaves out an index that equals the link's own. */
-		.index = host->peer ? host->peer : host->index,
+		.index = host->peer,
 		.mtu = host->mtu,
 		.peer = host->index,
 		.peer_nsid = -1,

@@ -128,6 +128,9 @@ int cni_link_read(struct nlmsghdr *nlh, void *ctx)
 		link->peer = (int)nla_get_u32(tb[IFLA_LINK]);
 	if (tb[IFLA_LINK_NETNSID])
 		link->peer_nsid = nla_get_s32(tb[IFLA_LINK_NETNSID]);
+	/* A kernel before 5.10 leaves out an index that equals the link's own. */
+	if (!tb[IFLA_LINK] && link->peer_nsid >= 0)
+		link->peer = link->index;
 	if (tb[IFLA_OPERSTATE])
 		link->operstate = nla_get_u8(tb[IFLA_OPERSTATE]);
 	if (tb[IFLA_GROUP])
@@ -263,6 +266,23 @@ int cni_link_del_index(struct cni_nl *nl, int index)
 	return delete (nl, NULL, index);
 }
 
+int cni_link_remove(struct cni_nl *nl, const struct cni_link *link, struct cni_error *err)
+{
+	int r = cni_link_del_index(nl, link->index);
+
+	return r < 0 && r != -ENODEV
+		       ? cni_nl_fail(nl, err, r, "failed to delete \"%s\"", link->name)
+		       : 0;
+}
+
+void cni_link_undo(struct cni_nl *nl, const struct cni_link *link)
+{
+	int r = cni_link_del_index(nl, link->index);
+
+	if (r < 0 && r != -ENODEV)
+		cni_note("undo of ADD: delete %s: %s", link->name, cni_strerror(-r));
+}
+
 int cni_link_rename(struct cni_nl *nl, int index, const char *name)
 {
 	struct ifinfomsg ifi = { .ifi_index = index };
@@ -311,13 +331,14 @@ int cni_link_set_up_notifying(struct cni_nl *nl, int index)
  * Two requests: IPv6 is told of a change of a link that is up, and as long as that has no carrier it goes over all
  * routes there are, to see which of them end here.
  */
-int cni_link_set_up_addressless(struct cni_nl *nl, int index)
+int cni_link_set_up_addressless(struct cni_nl *nl, const struct cni_link *link)
 {
 	const uint8_t mode = IN6_ADDR_GEN_MODE_NONE;
-	int r = set_flags_with(nl, index, 0, AF_INET6, IFLA_INET6_ADDR_GEN_MODE, &mode,
-			       sizeof(mode));
+	int r = link->ipv6 ? set_flags_with(nl, link->index, 0, AF_INET6, IFLA_INET6_ADDR_GEN_MODE,
+					    &mode, sizeof(mode))
+			   : 0;
 
-	return r < 0 ? r : cni_link_set_flags(nl, index, IFF_UP, IFF_UP);
+	return r < 0 ? r : cni_link_set_flags(nl, link->index, IFF_UP, IFF_UP);
 }
 
 int cni_link_set_master(struct cni_nl *nl, int index, int master)

@@ -91,6 +91,13 @@ int cni_link_del_index(struct cni_nl *nl, int index) cni_must_check;
 /** Give a link that is down another name. @return 0; -EEXIST if it is taken; other negative errno */
 int cni_link_rename(struct cni_nl *nl, int index, const char *name) cni_must_check;
 
+/** Delete a link that may be gone already. @return 0; negative errno, with @p err */
+int cni_link_remove(struct cni_nl *nl, const struct cni_link *link,
+		    struct cni_error *err) cni_must_check;
+
+/** Delete a link that a failed ADD has made; that it can't be deleted is only noted. */
+void cni_link_undo(struct cni_nl *nl, const struct cni_link *link);
+
 /** Set and clear IFF_* flags: those in @p mask become as in @p flags. @return 0; negative errno */
 int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags,
 		       unsigned int mask) cni_must_check;
@@ -102,11 +109,11 @@ int cni_link_set_flags(struct cni_nl *nl, int index, unsigned int flags,
 int cni_link_set_up_notifying(struct cni_nl *nl, int index) cni_must_check;
 
 /**
- * Set it up, without a link-local IPv6 address of its own (addrgenmode none): one has to be up without carrier until
- * then, and to have IPv6.
- * @return 0; -EAFNOSUPPORT without IPv6; other negative errno
+ * Set it up, without a link-local IPv6 address of its own (addrgenmode none) if IPv6 is to be had on it.
+ * @param link  down
+ * @return 0; negative errno
  */
-int cni_link_set_up_addressless(struct cni_nl *nl, int index) cni_must_check;
+int cni_link_set_up_addressless(struct cni_nl *nl, const struct cni_link *link) cni_must_check;
 
 /** Make it a port of a bridge. @param master  index of the bridge. @return 0; negative errno */
 int cni_link_set_master(struct cni_nl *nl, int index, int master) cni_must_check;

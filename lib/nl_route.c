@@ -146,7 +146,7 @@ static int read_hop(struct nlmsghdr *nlh, void *ctx)
 	return 0;
 }
 
-int cni_route_default(struct cni_nl *nl, int family, struct cni_route_hop *ret)
+static int default_of(struct cni_nl *nl, int family, struct cni_route_hop *ret)
 {
 	/*
 	 * Addresses that nobody has a better way to: IPv4's dummy (RFC 7600), and the first of IPv6's
@@ -163,6 +163,13 @@ int cni_route_default(struct cni_nl *nl, int family, struct cni_route_hop *ret)
 	if (nla_put(msg, RTA_DST, (int)cni_ip_size(to), to->b) < 0)
 		return -ENOMEM;
 	return cni_nl_request(nl, msg, read_hop, ret);
+}
+
+int cni_route_default(struct cni_nl *nl, struct cni_route_hop *ret)
+{
+	int r = default_of(nl, AF_INET, ret);
+
+	return r < 0 ? default_of(nl, AF_INET6, ret) : r;
 }
 
 /* ---- listing ---- */

@@ -41,11 +41,11 @@ struct cni_route_hop {
 
 /**
  * Ask where the host sends what it knows no better way for: its default route, or what stands for one
- * (a VPN's two halves, policy rules). One request, no dump.
+ * (a VPN's two halves, policy rules). IPv4's first, then IPv6's. A request for each, no dump.
  *
  * @return 0; -ENETUNREACH or another refusal if there is no such route
  */
-int cni_route_default(struct cni_nl *nl, int family, struct cni_route_hop *ret) cni_must_check;
+int cni_route_default(struct cni_nl *nl, struct cni_route_hop *ret) cni_must_check;
 
 /** The route that a packet to an address would take. */
 struct cni_route_hit {

@@ -16,10 +16,8 @@
 static void undo_create(void *ctx)
 {
 	struct cni_port *port = ctx;
-	int r = cni_link_del(port->host, port->host_name);
 
-	if (r < 0 && r != -ENODEV)
-		cni_note("undo of ADD: delete %s: %s", port->host_name, cni_strerror(-r));
+	cni_link_undo(port->host, &port->host_end);
 }
 
 /* What a link with one of the attachment's names is. */
@@ -51,15 +49,6 @@ static int is_leftover(struct cni_nl *host, const struct cni_port_id *id)
 	return 0;
 }
 
-static int delete_link(struct cni_nl *nl, const struct cni_link *link, struct cni_error *err)
-{
-	int r = cni_link_del_index(nl, link->index);
-
-	return r < 0 && r != -ENODEV
-		       ? cni_nl_fail(nl, err, r, "failed to delete \"%s\"", link->name)
-		       : 0;
-}
-
 /*
  * Under each name: the first one may have been taken by a stranger who is gone now, or by a pair in a
  * namespace that the runtime has forgotten.
@@ -82,7 +71,7 @@ static int delete_pairs(struct cni_nl *host, const struct cni_port_id *id, bool 
 		w = whose(&link, id);
 		if (w == OTHER || (unfinished_only && w != UNFINISHED))
 			continue;
-		r = delete_link(host, &link, err);
+		r = cni_link_remove(host, &link, err);
 		if (r < 0)
 			return r;
 		found = 1;
@@ -196,9 +185,7 @@ int cni_port_create(const struct cni_args *args, struct cni_ends *e,
  */
 int cni_port_open(struct cni_port *port, struct cni_error *err)
 {
-	int index = port->host_end.index;
-	int r = port->host_end.ipv6 ? cni_link_set_up_addressless(port->host, index)
-				    : cni_link_set_flags(port->host, index, IFF_UP, IFF_UP);
+	int r = cni_link_set_up_addressless(port->host, &port->host_end);
 
 	return r < 0 ? cni_nl_fail(port->host, err, r, "failed to set \"%s\" up", port->host_name)
 		     : 0;
@@ -308,7 +295,7 @@ static int remove_inside(struct cni_nl *host, const struct cni_port_id *id, int 
 		cni_note("\"%s\" stays: it is not of this attachment", id->ifname);
 		return 0;
 	}
-	return delete_link(&sbox, &cont, err);
+	return cni_link_remove(&sbox, &cont, err);
 }
 
 int cni_port_remove(const struct cni_args *args, struct cni_error *err)

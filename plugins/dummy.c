@@ -71,12 +71,6 @@ static int dummy_check(const struct cni_args *args, struct cni_error *err)
 	return cni_faults_report(&f, err);
 }
 
-/* A link is in its container, and goes with it: only addresses are ever left. */
-static int dummy_gc(const struct cni_args *args, struct cni_error *err)
-{
-	return cni_ipam_ask(args, CNI_GC, err);
-}
-
 static int dummy_status(const struct cni_args *args, struct cni_error *err)
 {
 	int r = dummy_read(args, err);
@@ -90,6 +84,6 @@ const struct cni_plugin cni_plugin_dummy = {
 	.add = dummy_add,
 	.del = dummy_del,
 	.check = dummy_check,
-	.gc = dummy_gc,
+	.gc = cni_child_gc,
 	.status = dummy_status,
 };

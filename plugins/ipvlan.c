@@ -188,13 +188,7 @@ static int ipvlan_check(const struct cni_args *args, struct cni_error *err)
 	return cni_faults_report(&f, err);
 }
 
-/* ---- GC, STATUS ---- */
-
-/* A link is in its container, and goes with it: only addresses are ever left. */
-static int ipvlan_gc(const struct cni_args *args, struct cni_error *err)
-{
-	return cni_ipam_ask(args, CNI_GC, err);
-}
+/* ---- STATUS ---- */
 
 static int ipvlan_status(const struct cni_args *args, struct cni_error *err)
 {
@@ -210,6 +204,6 @@ const struct cni_plugin cni_plugin_ipvlan = {
 	.add = ipvlan_add,
 	.del = ipvlan_del,
 	.check = ipvlan_check,
-	.gc = ipvlan_gc,
+	.gc = cni_child_gc,
 	.status = ipvlan_status,
 };

@@ -170,13 +170,7 @@ static int macvlan_check(const struct cni_args *args, struct cni_error *err)
 	return cni_faults_report(&f, err);
 }
 
-/* ---- GC, STATUS ---- */
-
-/* A link is in its container, and goes with it: only addresses are ever left. */
-static int macvlan_gc(const struct cni_args *args, struct cni_error *err)
-{
-	return cni_ipam_ask(args, CNI_GC, err);
-}
+/* ---- STATUS ---- */
 
 static int macvlan_status(const struct cni_args *args, struct cni_error *err)
 {
@@ -192,6 +186,6 @@ const struct cni_plugin cni_plugin_macvlan = {
 	.add = macvlan_add,
 	.del = macvlan_del,
 	.check = macvlan_check,
-	.gc = macvlan_gc,
+	.gc = cni_child_gc,
 	.status = macvlan_status,
 };

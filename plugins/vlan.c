@@ -156,13 +156,7 @@ static int vlan_check(const struct cni_args *args, struct cni_error *err)
 	return cni_faults_report(&f, err);
 }
 
-/* ---- GC, STATUS ---- */
-
-/* A link is in its container, and goes with it: only addresses are ever left. */
-static int vlan_gc(const struct cni_args *args, struct cni_error *err)
-{
-	return cni_ipam_ask(args, CNI_GC, err);
-}
+/* ---- STATUS ---- */
 
 static int vlan_status(const struct cni_args *args, struct cni_error *err)
 {
@@ -178,6 +172,6 @@ const struct cni_plugin cni_plugin_vlan = {
 	.add = vlan_add,
 	.del = vlan_del,
 	.check = vlan_check,
-	.gc = vlan_gc,
+	.gc = cni_child_gc,
 	.status = vlan_status,
 };
